@@ -1,0 +1,107 @@
+//! Repeated timing of one piece of work, and the memory it needs while it runs.
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::allocator::give_back_freed_memory;
+use crate::failure::Outcome;
+
+/// Fewer repetitions than this say nothing about noise.
+const LEAST_REPEATS: usize = 3;
+const MOST_REPEATS: usize = 10_000;
+
+/// Times of repeated work.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Timing {
+    /// Smallest time, in milliseconds: what the work takes when nothing disturbs it.
+    pub min_ms: f64,
+    /// Median time, in milliseconds.
+    pub median_ms: f64,
+    /// How often it was done.
+    pub repeats: usize,
+    /// The most memory that the first execution held beyond what was held before it; none where the system does not tell.
+    pub extra_bytes: Option<u64>,
+}
+
+impl Timing {
+    /// The times of two rounds together.
+    pub fn merged(self, other: Self) -> Self {
+        Self {
+            min_ms: self.min_ms.min(other.min_ms),
+            median_ms: (self.median_ms + other.median_ms) / 2.0,
+            repeats: self.repeats + other.repeats,
+            extra_bytes: self.extra_bytes.max(other.extra_bytes),
+        }
+    }
+}
+
+/// Does `work` once to warm up, then for at least `seconds`.
+pub fn repeat(seconds: f64, mut work: impl FnMut() -> Outcome) -> Outcome<Timing> {
+    let before = restart_high_water_mark();
+    work()?;
+    let extra_bytes = before.and_then(|before| Some(status("VmHWM:")?.saturating_sub(before)));
+    let mut times = Vec::new();
+    let begin = Instant::now();
+    while times.len() < LEAST_REPEATS
+        || (begin.elapsed().as_secs_f64() < seconds && times.len() < MOST_REPEATS)
+    {
+        let start = Instant::now();
+        work()?;
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(Timing {
+        min_ms: times[0],
+        median_ms: times[times.len() / 2],
+        repeats: times.len(),
+        extra_bytes,
+    })
+}
+
+/// Sets the peak memory of this process back to what it holds now, which is returned; none where that cannot be done.
+fn restart_high_water_mark() -> Option<u64> {
+    give_back_freed_memory();
+    std::fs::write("/proc/self/clear_refs", "5").ok()?;
+    status("VmRSS:")
+}
+
+fn status(key: &str) -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_is_repeated_and_its_smallest_time_found() {
+        let mut count = 0;
+        let timing = repeat(0.0, || {
+            count += 1;
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            Ok(())
+        })
+        .expect("work");
+        assert_eq!((timing.repeats, count), (3, 4));
+        assert!(timing.min_ms >= 2.0 && timing.median_ms >= timing.min_ms);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn memory_held_for_a_moment_is_seen() {
+        let size = 64 << 20;
+        let timing = repeat(0.0, || {
+            let block = vec![1u8; size];
+            std::hint::black_box(&block);
+            Ok(())
+        })
+        .expect("work");
+        if let Some(extra) = timing.extra_bytes {
+            assert!(extra > size as u64 / 2, "{extra}");
+        }
+    }
+}

@@ -1,0 +1,468 @@
+//! The command line: every command, every option, every exit code.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::device::DeviceName;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    everything went well
+  1    something failed while working (a run, a golden case, a disk)
+  2    the request was refused: wrong usage, bad input, a device that is not there
+  130  interrupted; `kiti train` and `kiti reproduce` go on from where they were";
+
+/// Train, evaluate and measure networks whose residuals are kinetic collisions
+#[derive(Debug, Parser)]
+#[command(name = "kiti", version, after_help = EXIT_CODES, after_long_help = EXIT_CODES)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train one model from a recipe
+    Train(TrainArguments),
+    /// Measure the error of a trained model on its recipe's test sets
+    Eval(EvalArguments),
+    /// Apply a trained model to fields from a file
+    Predict(PredictArguments),
+    /// Measure how far the neurons of a checkpoint have condensed into common directions
+    Condense(CondenseArguments),
+    /// Count parameters and floating-point operations of a recipe's model
+    Flops(FlopsArguments),
+    /// Replay golden cases on a device and compare with their stored results
+    Verify(VerifyArguments),
+    /// Time the kinetic step and whole training steps beside references
+    Bench(BenchArguments),
+    /// Look into data files, or generate data
+    Data(DataArguments),
+    /// Run experiments and compare residuals on them: data, training, tables, report.html
+    Reproduce(ReproduceArguments),
+    /// Draw the report of finished or half-finished runs again, without training
+    Report(ReportArguments),
+}
+
+/// A recipe with changes.
+#[derive(Debug, Clone, Args)]
+pub struct RecipeArguments {
+    /// A built-in recipe's name, or the path of a TOML file
+    #[arg(value_name = "RECIPE")]
+    pub recipe: String,
+
+    /// Put a profile of the recipe over its values, e.g. smoke, quick, trial, paper
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+
+    /// Change one value of the recipe, e.g. training.epochs=50; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub set: Vec<(String, String)>,
+
+    /// The residual to build the model with in place of the recipe's, e.g. reflection
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+}
+
+/// `kiti train`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  kiti train heat --profile quick
+  kiti train heat --variant reflection --seed 3 --out runs/mine
+  kiti train heat --set training.epochs=50 --set residual.divisions=4 --resume")]
+pub struct TrainArguments {
+    /// What to train.
+    #[command(flatten)]
+    pub recipe: RecipeArguments,
+
+    /// Seed of initial weights, batches and collisions
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+
+    /// Where to compute: cpu, cuda, cuda:<index>, metal
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub device: DeviceName,
+
+    /// Folder of the run [default: runs/<recipe>-<profile>/<variant>/seed-<n>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Go on with the run in that folder, or begin it where there is none
+    #[arg(long)]
+    pub resume: bool,
+
+    /// Name of this run among others of `kiti reproduce`, which ends it by closing its standard input
+    #[arg(long, value_name = "TEXT", hide = true)]
+    pub supervised: Option<String>,
+}
+
+/// `kiti eval`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  kiti eval runs/heat/additive/seed-0
+  kiti eval model.safetensors --recipe heat --json")]
+pub struct EvalArguments {
+    /// Folder of a run, or its model.safetensors
+    #[arg(value_name = "CHECKPOINT")]
+    pub checkpoint: PathBuf,
+
+    /// Recipe whose test sets are used [default: recipe.toml beside the checkpoint]
+    #[arg(long, value_name = "RECIPE")]
+    pub recipe: Option<String>,
+
+    /// Put a profile of that recipe over its values
+    #[arg(long, value_name = "NAME", requires = "recipe")]
+    pub profile: Option<String>,
+
+    /// Change one value of the recipe; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value, requires = "recipe")]
+    pub set: Vec<(String, String)>,
+
+    /// Where to compute: cpu, cuda, cuda:<index>, metal
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub device: DeviceName,
+
+    /// Write the result as JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `kiti predict`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:
+  kiti predict runs/heat/additive/seed-0 --input snapshots.npy --output next.npy --picture next.svg")]
+pub struct PredictArguments {
+    /// Folder of a run, or its model.safetensors
+    #[arg(value_name = "CHECKPOINT")]
+    pub checkpoint: PathBuf,
+
+    /// Fields that the model sees: .npy, .npz or .safetensors of shape (samples, X, Y, snapshots)
+    #[arg(long, value_name = "FILE")]
+    pub input: PathBuf,
+
+    /// Which array of the file, where it holds several
+    #[arg(long, value_name = "NAME")]
+    pub array: Option<String>,
+
+    /// Where to write the predicted fields: .npy, .npz or .safetensors
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+
+    /// Snapshots to predict one after the other
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub snapshots: usize,
+
+    /// Draw the first sample: .svg or .png
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
+
+    /// Where to compute: cpu, cuda, cuda:<index>, metal
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub device: DeviceName,
+}
+
+/// `kiti condense`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  kiti condense runs/heat/dropout/seed-0
+  kiti condense somebody.safetensors --initial somebody-initial.safetensors --out condensation")]
+pub struct CondenseArguments {
+    /// A run's folder, or any safetensors file of weights
+    #[arg(value_name = "CHECKPOINT")]
+    pub checkpoint: PathBuf,
+
+    /// The same weights before training, to measure how far they moved
+    #[arg(long, value_name = "FILE")]
+    pub initial: Option<PathBuf>,
+
+    /// Folder for condensation.json, condensation.html and the heat maps
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// `kiti flops`.
+#[derive(Debug, Clone, Args)]
+pub struct FlopsArguments {
+    /// What to count.
+    #[command(flatten)]
+    pub recipe: RecipeArguments,
+
+    /// Write the result as JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `kiti verify`.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Prints one line a case: name, largest relative error of outputs and of gradients, pass or fail.
+Fails when a case fails, when a file is malformed or its case unknown, and when the folder holds none."
+)]
+pub struct VerifyArguments {
+    /// Folder of .safetensors cases, searched with its subfolders, e.g. tests/golden
+    #[arg(long, value_name = "DIR")]
+    pub fixtures: PathBuf,
+
+    /// Where to compute: cpu, cuda, cuda:<index>, metal
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub device: DeviceName,
+}
+
+/// What `kiti bench` times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BenchTopic {
+    /// One kinetic step, forward and backward.
+    Kinetic,
+    /// Whole training steps of Fourier neural operators.
+    Models,
+    /// The heat experiment's training step with every residual.
+    Heat,
+}
+
+/// `kiti bench`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  kiti bench kinetic
+  kiti bench models --against python3      # beside PyTorch, where that Python has it")]
+pub struct BenchArguments {
+    /// What to time [default: all]
+    #[arg(value_name = "TOPIC")]
+    pub topics: Vec<BenchTopic>,
+
+    /// Where to compute: cpu, cuda, cuda:<index>, metal
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub device: DeviceName,
+
+    /// Least seconds spent on each measurement; the smallest time counts
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    pub seconds: f64,
+
+    /// Run the PyTorch reference scripts with this Python in turn, twice each, and print ratios (kinetic: minutes, 11 GiB)
+    #[arg(long, value_name = "PYTHON")]
+    pub against: Option<PathBuf>,
+
+    /// Folder of the reference scripts
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "tests/reference",
+        requires = "against"
+    )]
+    pub reference: PathBuf,
+
+    /// Write all measurements as JSON too
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// `kiti data`.
+#[derive(Debug, Clone, Args)]
+pub struct DataArguments {
+    /// What to do with data.
+    #[command(subcommand)]
+    pub command: DataCommand,
+}
+
+/// The commands of `kiti data`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DataCommand {
+    /// List the arrays of a file: name, shape, type, smallest and largest value, sum
+    Show(DataShowArguments),
+    /// Generate samples of an equation
+    Generate(DataGenerateArguments),
+}
+
+/// `kiti data show`.
+#[derive(Debug, Clone, Args)]
+pub struct DataShowArguments {
+    /// A .npy, .npz or .safetensors file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Write the list as JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `kiti data generate`.
+#[derive(Debug, Clone, Args)]
+pub struct DataGenerateArguments {
+    /// Which equation.
+    #[command(subcommand)]
+    pub equation: Equation,
+}
+
+/// The equations whose solutions can be generated.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Equation {
+    /// u_t = kappa Laplace(u) + f on the unit torus
+    Heat(HeatArguments),
+}
+
+/// `kiti data generate heat`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:
+  kiti data generate heat --resolution 64 --samples 20 --seed 7 --output heat.npy --picture heat.svg")]
+pub struct HeatArguments {
+    /// Grid points along each axis
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub resolution: usize,
+
+    /// Number of samples
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub samples: usize,
+
+    /// Snapshots of each sample
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub snapshots: usize,
+
+    /// Where heat is supplied: `frame` of width 1/32, or `one-cell` along the edges
+    #[arg(long, value_name = "NAME", default_value = "frame", value_parser = ["frame", "one-cell"])]
+    pub source: String,
+
+    /// Seed of the initial fields
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+
+    /// Where to write: .npy, .npz or .safetensors, an array `u` of shape (samples, X, Y, snapshots)
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+
+    /// Draw the first sample: .svg or .png
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
+}
+
+/// `kiti reproduce`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  kiti reproduce                                        # heat, quick: minutes on two cores
+  kiti reproduce heat --profile smoke --variants all    # every residual for a few steps
+  kiti reproduce heat --profile paper --seeds 5 --jobs 2
+
+Stopped at any moment, the same command goes on where it was and ends with the same bits.")]
+pub struct ReproduceArguments {
+    /// Experiments to run; `--list` names them [default: heat]
+    #[arg(value_name = "EXPERIMENT")]
+    pub experiments: Vec<String>,
+
+    /// How far to go: smoke (seconds), quick (minutes on two cores), trial (hours), paper (the published settings)
+    #[arg(long, value_name = "NAME", default_value = "quick")]
+    pub profile: String,
+
+    /// Seeds a variant, counted from 0 [default: the profile's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub seeds: Option<u32>,
+
+    /// Residuals to compare, by name, with commas between them, or `all` [default: the profile's]
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub variants: Vec<String>,
+
+    /// Where to compute: cpu, cuda, cuda:<index>, metal
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub device: DeviceName,
+
+    /// Folder under which <experiment>-<profile> holds the runs and the report
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub out: PathBuf,
+
+    /// Trainings to run at the same time, each with its share of the processor's cores
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub jobs: u32,
+
+    /// Change one value of the recipe, e.g. training.epochs=50; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub set: Vec<(String, String)>,
+
+    /// Name the experiments, their profiles and variants, and run nothing
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// `kiti report`.
+#[derive(Debug, Clone, Args)]
+pub struct ReportArguments {
+    /// Folder that `reproduce` wrote
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+
+    /// Write the tables as a page of documentation too, with pictures beside it, e.g. docs/results.md
+    #[arg(long, value_name = "FILE.md")]
+    pub docs: Option<PathBuf>,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => {
+            Ok((key.trim().to_owned(), value.to_owned()))
+        }
+        _ => Err(format!(
+            "expected KEY=VALUE, such as training.epochs=50, found `{text}`"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, clap::Error> {
+        CommandLine::try_parse_from(line.split_whitespace()).map(|parsed| parsed.command)
+    }
+
+    #[test]
+    fn declarations_contradict_nothing() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn train_reads_profile_sets_variant_seed_and_device() {
+        let Ok(Command::Train(train)) = parse(
+            "kiti train heat --profile quick --set a.b=1 --set c=x=y --variant reflection --seed 7 --device cuda:1 --out o --resume",
+        ) else {
+            panic!("refused")
+        };
+        assert_eq!(
+            train.recipe.set,
+            [("a.b".into(), "1".into()), ("c".into(), "x=y".into())]
+        );
+        assert_eq!((train.seed, train.resume), (7, true));
+        assert_eq!(train.device, DeviceName::Cuda(1));
+        assert_eq!(train.recipe.variant.as_deref(), Some("reflection"));
+    }
+
+    #[test]
+    fn reproduce_has_the_documented_defaults() {
+        let Ok(Command::Reproduce(reproduce)) = parse("kiti reproduce --variants additive,elastic")
+        else {
+            panic!("refused")
+        };
+        assert_eq!(reproduce.profile, "quick");
+        assert_eq!(reproduce.variants, ["additive", "elastic"]);
+        assert_eq!((reproduce.jobs, reproduce.seeds), (1, None));
+        assert_eq!(reproduce.out, PathBuf::from("runs"));
+    }
+
+    #[test]
+    fn wrong_usage_is_refused_with_code_two() {
+        for line in [
+            "kiti",
+            "kiti train",
+            "kiti train heat --set epochs",
+            "kiti train heat --seed -1",
+            "kiti train heat --device gpu",
+            "kiti reproduce --seeds 0",
+            "kiti reproduce --jobs 0",
+            "kiti bench everything",
+            "kiti data generate heat --source two-cells --output u.npy",
+        ] {
+            let error = parse(line).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+}

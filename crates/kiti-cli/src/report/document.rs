@@ -1,0 +1,177 @@
+//! The report as a page of Markdown with pictures beside it, and its main table for a terminal.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use super::page::{collisions, cost, curves, headline, predictions, set_title};
+use super::records::{Experiment, Run, utc};
+use super::statistics::{BASELINE, final_errors};
+use super::{condensation, put};
+use crate::failure::{Failure, Outcome};
+use crate::render::chart_frame::Theme;
+use crate::render::table::Table;
+
+/// Final errors on every test set, one table after the other.
+pub fn terminal_table(experiment: &Experiment) -> String {
+    let mut text = String::new();
+    for set in experiment.test_sets() {
+        let errors = final_errors(experiment, &set);
+        let table = headline::error_table(&errors).to_text();
+        let _ = write!(
+            text,
+            "\nRelative L2 error of the last epoch: {}\n{table}\n",
+            set_title(&set)
+        );
+    }
+    for (variant, _) in collisions::never_collided(experiment) {
+        let _ = writeln!(
+            text,
+            "{variant} never collided: it is {BASELINE} under another name"
+        );
+    }
+    if text.is_empty() {
+        return "no run has been evaluated yet".to_owned();
+    }
+    text.trim_end().to_owned()
+}
+
+/// Writes the page to `path`, its pictures into a folder of its name beside it; returns all files.
+pub fn write(experiment: &Experiment, path: &Path) -> Outcome<Vec<PathBuf>> {
+    let stem = path
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .ok_or_else(|| {
+            Failure::refused(format!(
+                "{}: expected the name of a Markdown file",
+                path.display()
+            ))
+        })?;
+    let mut pictures = Pictures {
+        folder: path.with_file_name(stem),
+        link: stem.to_owned(),
+        prefix: format!("{}-{}", experiment.name, experiment.profile),
+        written: Vec::new(),
+    };
+    let page = text(experiment, &mut pictures)?;
+    put(path, page.as_bytes())?;
+    let mut written = vec![path.to_owned()];
+    written.append(&mut pictures.written);
+    Ok(written)
+}
+
+struct Pictures {
+    folder: PathBuf,
+    link: String,
+    prefix: String,
+    written: Vec<PathBuf>,
+}
+
+impl Pictures {
+    /// Writes `svg` and returns the Markdown that shows it.
+    fn add(&mut self, name: &str, title: &str, svg: &str) -> Outcome<String> {
+        std::fs::create_dir_all(&self.folder)
+            .map_err(|error| Failure::io(&self.folder, "create the folder", &error))?;
+        let file = format!("{}-{name}.svg", self.prefix);
+        let path = self.folder.join(&file);
+        put(&path, svg.as_bytes())?;
+        self.written.push(path);
+        Ok(format!("\n![{title}]({}/{file})\n", self.link))
+    }
+}
+
+fn drawing_failed(error: Box<dyn std::error::Error + Send + Sync>) -> Failure {
+    Failure::failed(format!("a chart could not be drawn: {error}"))
+}
+
+fn text(experiment: &Experiment, pictures: &mut Pictures) -> Outcome<String> {
+    let mut page = introduction(experiment);
+    page.push_str("\n## Final errors\n");
+    for set in experiment.test_sets() {
+        let errors = final_errors(experiment, &set);
+        let _ = write!(page, "\n### {}\n\n", set_title(&set));
+        page.push_str(&headline::error_table(&errors).to_markdown());
+        let chart = headline::chart(&errors, &set);
+        let svg = chart.to_svg(Theme::Standalone).map_err(drawing_failed)?;
+        page.push_str(&pictures.add(&format!("errors-{set}"), &chart.title, &svg)?);
+    }
+    page.push_str(
+        "\n## Learning curves\n\nMeans over seeds; bands from the smallest to the largest seed.\n",
+    );
+    for (index, chart) in curves::charts(experiment).into_iter().enumerate() {
+        let svg = chart.to_svg(Theme::Standalone).map_err(drawing_failed)?;
+        page.push_str(&pictures.add(&format!("curve-{}", index + 1), &chart.title, &svg)?);
+    }
+    page.push_str("\n## Predictions\n\nFirst sample of each set at the last predicted time.\n");
+    for (set, picture) in predictions::pictures(experiment) {
+        let svg = picture.to_svg(Theme::Standalone);
+        page.push_str(&pictures.add(&format!("prediction-{set}"), &picture.title, &svg)?);
+    }
+    section(&mut page, "Cost", &cost::table(experiment));
+    let layers = collisions::layer_table(experiment);
+    if !layers.is_empty() {
+        section(&mut page, "What the collisions did", &layers);
+        for (variant, _) in collisions::never_collided(experiment) {
+            let _ = writeln!(
+                page,
+                "\n**{variant} never collided: it is {BASELINE} under another name.**"
+            );
+        }
+        if let Some(chart) = collisions::mismatch_chart(experiment) {
+            let svg = chart.to_svg(Theme::Standalone).map_err(drawing_failed)?;
+            page.push_str(&pictures.add("mismatch", &chart.title, &svg)?);
+        }
+    }
+    let measures = condensation::summary_table(experiment);
+    if !measures.is_empty() {
+        section(&mut page, "Condensation", &measures);
+    }
+    Ok(page)
+}
+
+fn section(page: &mut String, title: &str, table: &Table) {
+    let _ = write!(page, "\n## {title}\n\n{}", table.to_markdown());
+}
+
+fn introduction(experiment: &Experiment) -> String {
+    let seeds: Vec<String> = experiment.seeds().iter().map(u64::to_string).collect();
+    let commit = |run: &Run| {
+        run.circumstances
+            .commit
+            .clone()
+            .unwrap_or_else(|| "unknown".into())
+    };
+    let date = experiment
+        .runs
+        .iter()
+        .filter_map(Run::date)
+        .max()
+        .map_or_else(String::new, utc);
+    let unfinished = experiment
+        .runs
+        .iter()
+        .filter(|run| run.result.is_none())
+        .count();
+    let mut text = format!(
+        "# {}: {} profile\n\n\
+         Made by `cargo xtask report` from the runs of `cargo xtask reproduce {} --profile {}`: \
+         seeds {}, commit {}, device {}, {} threads, {date}.\n\n\
+         The error is the relative L2 distance between predicted and true fields over the whole predicted sequence, at the last epoch. \
+         Differences are from `{BASELINE}` with the same seed; intervals hold the mean difference with 95 % confidence.\n",
+        experiment.title,
+        experiment.profile,
+        experiment.name,
+        experiment.profile,
+        seeds.join(", "),
+        experiment.common(commit),
+        experiment.common(|run| run.circumstances.device.clone()),
+        experiment.common(|run| run.circumstances.threads.to_string()),
+    );
+    if unfinished > 0 {
+        let all = experiment.runs.len();
+        let _ = writeln!(
+            text,
+            "\n**{unfinished} of {all} runs are not finished and left out of the tables.**"
+        );
+    }
+    text
+}

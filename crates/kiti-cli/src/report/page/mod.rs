@@ -1,0 +1,186 @@
+//! report.html: one file that needs nothing else, for readers who have never heard of kinetic residuals.
+
+pub(super) mod collisions;
+mod condensation;
+pub(super) mod cost;
+pub(super) mod curves;
+pub(super) mod headline;
+pub(super) mod predictions;
+mod settings;
+
+use maud::{Markup, PreEscaped, html};
+
+use super::records::{Experiment, Run, utc};
+use super::statistics::BASELINE;
+use crate::render::html_page::html_page;
+use crate::render::number::duration;
+
+/// A chart as a figure, or a note that says why it could not be drawn.
+type Drawn = Result<String, Box<dyn std::error::Error + Send + Sync>>;
+
+/// The whole page.
+pub fn page(experiment: &Experiment) -> String {
+    let title = format!(
+        "{} \u{2013} {} profile",
+        experiment.title, experiment.profile
+    );
+    let sections = [
+        ("results", "Final errors", headline::section(experiment)),
+        ("curves", "Learning curves", curves::section(experiment)),
+        (
+            "predictions",
+            "Predictions",
+            predictions::section(experiment),
+        ),
+        ("cost", "Cost", cost::section(experiment)),
+        (
+            "collisions",
+            "What the collisions did",
+            collisions::section(experiment),
+        ),
+        (
+            "condensation",
+            "Condensation of the weights",
+            condensation::section(experiment),
+        ),
+        ("settings", "Settings", settings::section(experiment)),
+    ];
+    let body = html! {
+        h1 { (title) }
+        (introduction(experiment))
+        (facts(experiment))
+        nav { @for (id, heading, _) in &sections { a href={ "#" (id) } { (heading) } } }
+        @for (id, heading, content) in &sections {
+            section id=(id) { h2 { (heading) } (content) }
+        }
+    };
+    html_page(&format!("kiti: {title}"), &body)
+}
+
+fn introduction(experiment: &Experiment) -> Markup {
+    let unfinished = experiment
+        .runs
+        .iter()
+        .filter(|run| run.result.is_none())
+        .count();
+    html! {
+        p.lead {
+            "A residual network adds to its features what a layer computed from them: "
+            code { "x + f(x)" } ". KITINet reads the same two quantities as a gas: "
+            code { "x" } " are positions of particles, " code { "f(x)" }
+            " accelerates them, and during training the particles also collide before they move. "
+            "After training nothing collides, so the trained network is an ordinary one. "
+            "This page compares such collision rules with the plain addition, called "
+            code { (BASELINE) } "."
+        }
+        p {
+            "All variants start from the same weights and see the same batches, seed by seed; only the residual differs. "
+            "Errors are those of the last epoch, never the best one seen."
+        }
+        @if unfinished > 0 {
+            div.note {
+                (unfinished) " of " (experiment.runs.len()) " runs are not finished. Their curves are shown as far as they go; "
+                "tables of final values leave them out. The command that began them goes on where they stopped."
+            }
+        }
+        @for failure in &experiment.failures {
+            div.note { (failure) }
+        }
+    }
+}
+
+fn facts(experiment: &Experiment) -> Markup {
+    let seeds = experiment.seeds();
+    let seconds: f64 = experiment
+        .runs
+        .iter()
+        .filter_map(|run| run.seconds.values().last())
+        .sum();
+    let facts = [
+        ("Recipe", experiment.name.clone()),
+        ("Profile", experiment.profile.clone()),
+        ("Residuals", experiment.variants().len().to_string()),
+        (
+            "Seeds",
+            seeds
+                .iter()
+                .map(u64::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
+        ),
+        (
+            "Commit",
+            experiment.common(|run| {
+                run.circumstances
+                    .commit
+                    .clone()
+                    .unwrap_or_else(|| "unknown".into())
+            }),
+        ),
+        (
+            "Version",
+            experiment.common(|run| run.circumstances.version.clone()),
+        ),
+        (
+            "Device",
+            experiment.common(|run| run.circumstances.device.clone()),
+        ),
+        (
+            "Threads",
+            experiment.common(|run| run.circumstances.threads.to_string()),
+        ),
+        (
+            "Date",
+            experiment
+                .runs
+                .iter()
+                .filter_map(Run::date)
+                .max()
+                .map_or_else(String::new, utc),
+        ),
+        ("Training time, all runs", duration(seconds)),
+    ];
+    html! {
+        dl.facts { @for (name, value) in &facts { div { dt { (name) } dd { (value) } } } }
+    }
+}
+
+/// A drawn chart with the sentence that says how to read it.
+fn figure(drawn: Drawn, caption: &str) -> Markup {
+    html! {
+        figure {
+            @match drawn {
+                Ok(svg) => (PreEscaped(svg)),
+                Err(error) => div.note { "This chart could not be drawn: " (error) },
+            }
+            @if !caption.is_empty() { figcaption { (caption) } }
+        }
+    }
+}
+
+/// What a test set measures.
+fn explain_set(set: &str) -> &'static str {
+    match set {
+        "train" => "The samples that the network was trained on, without collisions.",
+        "32" => "New samples on the grid used in training.",
+        "64" => {
+            "New samples on a finer grid (64 x 64 points), which the network has never seen; the heat source is the same."
+        }
+        "64-published" => {
+            "The test data as published: on the fine grid the source is only one cell wide, so it heats half as much as in training. \
+             A low error here says that a network happens to predict less heating, not that it learned the equation better."
+        }
+        _ => "",
+    }
+}
+
+/// A test set's name in a sentence.
+pub(super) fn set_title(set: &str) -> String {
+    match set {
+        "train" => "Training samples".into(),
+        "32" => "New samples, training grid (32)".into(),
+        "64" => "New samples, finer grid (64)".into(),
+        "64-published" => "Finer grid, published source (64-published)".into(),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,9 @@
+//! The program `kiti`, started as a user starts it.
+
+mod automation;
+mod command_line;
+mod interruption;
+mod program;
+mod reproduce;
+mod threads;
+mod verify;

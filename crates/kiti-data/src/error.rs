@@ -1,0 +1,244 @@
+//! What can go wrong with data, each case with its place and its remedy.
+
+use std::path::PathBuf;
+
+/// An error of this crate: where, what was expected, what was found, what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused an operation on a file.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was being done, as a verb ("read", "create", ...).
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The operating system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// No room is left on the disk; nothing half-written remains.
+    #[error(
+        "cannot write {}: the disk is full ({source}); free some space or choose another \
+         directory, nothing was left half-written",
+        path.display()
+    )]
+    StorageFull {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// The operating system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file's extension names no format that can be read or written.
+    #[error(
+        "{}: expected a file that ends in .npy, .npz or .safetensors, found {found:?}",
+        path.display()
+    )]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+        /// Its extension, empty where it has none.
+        found: String,
+    },
+    /// The file is not what its format demands: truncated, corrupt or with a lying header.
+    #[error(
+        "{}{}: expected {expected}, found {found}; the file is damaged or not of this format: \
+         write or fetch it again",
+        path.display(),
+        of_array(array)
+    )]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The array in it, where one is concerned.
+        array: Option<String>,
+        /// What the format demands.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// An array holds elements that are not real numbers of a known size.
+    #[error(
+        "{}, array {array:?}: expected booleans, integers or real floating-point numbers, found \
+         elements of type {found}; convert the array to float32 or float64",
+        path.display()
+    )]
+    UnsupportedElements {
+        /// The file.
+        path: PathBuf,
+        /// The array.
+        array: String,
+        /// Its element type as the file names it.
+        found: String,
+    },
+    /// The file has no array of this name.
+    #[error(
+        "{}: no array named {name:?}; it holds {}",
+        path.display(),
+        list(available)
+    )]
+    ArrayNotFound {
+        /// The file.
+        path: PathBuf,
+        /// The requested name.
+        name: String,
+        /// The names that the file has.
+        available: Vec<String>,
+    },
+    /// The file holds several arrays (or none) and the caller did not choose.
+    #[error(
+        "{}: expected one array, found {}; name the one to read",
+        path.display(),
+        list(available)
+    )]
+    ArrayNotChosen {
+        /// The file.
+        path: PathBuf,
+        /// The names that the file has.
+        available: Vec<String>,
+    },
+    /// The format holds exactly one array, and another number was given.
+    #[error(
+        "{}: a .npy file holds one array, found {found} to write; use .npz or .safetensors",
+        path.display()
+    )]
+    SingleArrayFormat {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// Number of arrays given.
+        found: usize,
+    },
+    /// A name cannot be written in this format.
+    #[error("{}: array name {name:?} cannot be written: {reason}", path.display())]
+    ArrayName {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// The name.
+        name: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// An array holds a NaN or an infinity.
+    #[error(
+        "array {array:?}: expected finite numbers, found {value} at index {index:?}; repair or \
+         drop that sample"
+    )]
+    NotFinite {
+        /// The array.
+        array: String,
+        /// Index of the first such element, one number an axis.
+        index: Vec<usize>,
+        /// The element.
+        value: f64,
+    },
+    /// An array does not have the shape that is needed.
+    #[error("array {array:?}: expected {expected}, found shape {found:?}")]
+    Shape {
+        /// The array.
+        array: String,
+        /// The needed shape, in words.
+        expected: String,
+        /// Its shape.
+        found: Vec<usize>,
+    },
+    /// A setting lies outside its range.
+    #[error("{key} = {found}: expected {expected}")]
+    Setting {
+        /// The setting.
+        key: &'static str,
+        /// Its value.
+        found: String,
+        /// The range it must lie in.
+        expected: &'static str,
+    },
+    /// More memory is needed than can be had.
+    #[error("{what} needs {bytes} bytes of memory, more than is available; make it smaller")]
+    TooLarge {
+        /// What needs it.
+        what: String,
+        /// Bytes needed.
+        bytes: u128,
+    },
+    /// A file's content is not what its manifest says.
+    #[error(
+        "{}: expected {expected}, found {found}; the file is damaged or another version: fetch \
+         it again",
+        path.display()
+    )]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// Size and SHA-256 of the manifest.
+        expected: String,
+        /// Size and SHA-256 of the file.
+        found: String,
+    },
+    /// A manifest cannot be understood.
+    #[error("{}: expected {expected}; {reason}", path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What it should hold.
+        expected: &'static str,
+        /// Why it does not.
+        reason: String,
+    },
+    /// The platform names no directory for caches.
+    #[error(
+        "no cache directory: expected the variable KITI_CACHE or a home directory, found \
+         neither; set KITI_CACHE"
+    )]
+    NoCacheDirectory,
+    /// The thread that prepares batches ended before its last batch.
+    #[error("the thread that gathers batches ended after {delivered} of {expected} batches")]
+    LoaderStopped {
+        /// Batches that it delivered.
+        delivered: usize,
+        /// Batches of the epoch.
+        expected: usize,
+    },
+    /// A tensor could not be made on the device.
+    #[error(transparent)]
+    Tensor(#[from] candle::Error),
+}
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Tells a full disk from other failures of a file operation.
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+        source: std::io::Error,
+    ) -> Self {
+        let path = path.into();
+        match source.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                Error::StorageFull { path, source }
+            }
+            _ => Error::Io {
+                action,
+                path,
+                source,
+            },
+        }
+    }
+}
+
+fn of_array(array: &Option<String>) -> String {
+    match array {
+        Some(name) => format!(", array {name:?}"),
+        None => String::new(),
+    }
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        "no array at all".to_owned()
+    } else {
+        let quoted: Vec<_> = names.iter().map(|name| format!("{name:?}")).collect();
+        quoted.join(", ")
+    }
+}

@@ -1,0 +1,296 @@
+//! The sections of a recipe.
+
+use std::collections::BTreeMap;
+
+use kiti_data::pde::heat::{HeatConfig, Source};
+use kiti_kinetics::rng::derive_seed;
+use kiti_nn::optim::{AdamConfig, OptimizerConfig, SgdConfig};
+use kiti_nn::residual::{ResidualConfig, Variant, VariantSettings};
+use kiti_nn::schedule::LearningRateSchedule;
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use super::Recipe;
+use super::shape::Shape;
+use crate::fno::FnoConfig;
+use crate::{Error, Result};
+
+/// What is learned from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum DataSection {
+    /// The heat equation on the unit torus.
+    Heat(HeatSection),
+}
+
+/// Solutions of the heat equation, generated: see [`kiti_data::pde::heat`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HeatSection {
+    /// Grid points along each axis of the training samples.
+    pub resolution: usize,
+    /// Number of training samples.
+    pub samples: usize,
+    /// Snapshots that the model sees.
+    pub inputs: usize,
+    /// Snapshots that it predicts one after the other.
+    pub outputs: usize,
+    /// Time between two snapshots.
+    pub snapshot_interval: f64,
+    /// Diffusivity, in squared torus lengths per unit time.
+    pub diffusivity: f64,
+    /// Supply of the source at full strength, per unit time.
+    pub forcing: f64,
+    /// Where heat is supplied in the training samples.
+    pub source: Source,
+    /// Smoothness `alpha` of the initial fields.
+    pub alpha: f64,
+    /// Inverse length `tau` of the initial fields.
+    pub tau: f64,
+    /// Seed of the data: the same for every seed of training, so that runs differ in training alone.
+    pub seed: u64,
+}
+
+impl Default for HeatSection {
+    fn default() -> Self {
+        let config = HeatConfig::default();
+        Self {
+            resolution: 32,
+            samples: 20,
+            inputs: 10,
+            outputs: 10,
+            snapshot_interval: config.snapshot_interval,
+            diffusivity: config.diffusivity,
+            forcing: config.forcing,
+            source: Source::Frame,
+            alpha: config.field.alpha,
+            tau: config.field.tau,
+            seed: 0,
+        }
+    }
+}
+
+impl HeatSection {
+    /// Settings of the training samples.
+    pub fn train_config(&self) -> HeatConfig {
+        self.config(self.resolution, self.samples, self.source, "heat/train")
+    }
+
+    /// Settings of a test set. The initial fields of all test sets are the same functions, on
+    /// grids of their own.
+    pub fn test_config(&self, set: &TestSet) -> HeatConfig {
+        self.config(set.resolution, set.samples, set.source, "heat/test")
+    }
+
+    fn config(&self, resolution: usize, samples: usize, source: Source, name: &str) -> HeatConfig {
+        let mut config = HeatConfig {
+            resolution,
+            samples,
+            snapshots: self.inputs.saturating_add(self.outputs),
+            snapshot_interval: self.snapshot_interval,
+            diffusivity: self.diffusivity,
+            forcing: self.forcing,
+            source,
+            seed: derive_seed(self.seed, name),
+            ..HeatConfig::default()
+        };
+        config.field.alpha = self.alpha;
+        config.field.tau = self.tau;
+        config
+    }
+}
+
+/// What learns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ModelSection {
+    /// A Fourier neural operator.
+    Fno(FnoConfig),
+}
+
+/// The residual of every layer: a variant and the settings it reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ResidualSection {
+    /// Which residual.
+    pub variant: Variant,
+    /// Settings of the kinetic variants and the other controls; a variant ignores those that are not its own.
+    #[serde(flatten)]
+    pub settings: VariantSettings,
+}
+
+impl ResidualSection {
+    /// The value that a model is built with.
+    pub fn config(&self) -> ResidualConfig {
+        self.variant.config(&self.settings)
+    }
+}
+
+/// What a learning-rate schedule counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum SchedulePeriod {
+    /// Epochs: the rate is constant within one.
+    #[default]
+    Epoch,
+    /// Optimiser steps.
+    Step,
+}
+
+/// How a model learns. The loss is the relative L2 error of every predicted snapshot, summed over the roll-out and
+/// over the batch, and the gradient goes back through the whole roll-out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainingSection {
+    /// Passes over the training samples.
+    pub epochs: usize,
+    /// Samples of one optimiser step.
+    pub batch_size: usize,
+    /// Learning rate before the schedule.
+    pub learning_rate: f64,
+    /// Largest common norm of the gradients; 0 does not clip.
+    pub clip_norm: f64,
+    /// What the schedule counts.
+    pub schedule_per: SchedulePeriod,
+    /// Epochs between two checkpoints; the last epoch always has one.
+    pub checkpoint_every: usize,
+    /// How the learning rate changes.
+    pub schedule: LearningRateSchedule,
+    /// The optimiser.
+    pub optimizer: OptimizerConfig,
+}
+
+impl Default for TrainingSection {
+    fn default() -> Self {
+        Self {
+            epochs: 1000,
+            batch_size: 20,
+            learning_rate: 1e-3,
+            clip_norm: 0.0,
+            schedule_per: SchedulePeriod::Epoch,
+            checkpoint_every: 1,
+            schedule: LearningRateSchedule::Step {
+                every: 100,
+                factor: 0.5,
+            },
+            optimizer: OptimizerConfig::Adam(AdamConfig {
+                weight_decay: 1e-4,
+                ..AdamConfig::default()
+            }),
+        }
+    }
+}
+
+/// What the model is tested on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvaluationSection {
+    /// Epochs between two evaluations; the last epoch always has one.
+    pub every: usize,
+    /// Samples evaluated at a time.
+    pub batch_size: usize,
+    /// Test sets by name.
+    pub sets: BTreeMap<String, TestSet>,
+}
+
+impl Default for EvaluationSection {
+    fn default() -> Self {
+        Self {
+            every: 10,
+            batch_size: 20,
+            sets: BTreeMap::new(),
+        }
+    }
+}
+
+/// A set of new samples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TestSet {
+    /// Grid points along each axis.
+    pub resolution: usize,
+    /// Number of samples.
+    pub samples: usize,
+    /// Where heat is supplied.
+    pub source: Source,
+}
+
+impl Default for TestSet {
+    fn default() -> Self {
+        Self {
+            resolution: 32,
+            samples: 20,
+            source: Source::Frame,
+        }
+    }
+}
+
+/// The keys of a recipe with their types: those of an example in which every key is present.
+pub(super) fn shape() -> Result<Shape> {
+    let example = Recipe {
+        name: String::new(),
+        title: String::new(),
+        data: DataSection::Heat(HeatSection::default()),
+        model: ModelSection::Fno(FnoConfig::default()),
+        residual: ResidualSection {
+            variant: Variant::default(),
+            settings: VariantSettings {
+                length_scale: Some(1.0),
+                ..VariantSettings::default()
+            },
+        },
+        training: TrainingSection::default(),
+        evaluation: EvaluationSection {
+            sets: BTreeMap::from([("example".to_owned(), TestSet::default())]),
+            ..EvaluationSection::default()
+        },
+    };
+    let mut shape = Shape::of(&Value::Table(table(&example)?));
+    let adam = AdamConfig::default;
+    let schedules = [
+        LearningRateSchedule::Constant,
+        LearningRateSchedule::Step {
+            every: 1,
+            factor: 1.0,
+        },
+        LearningRateSchedule::Cosine { minimum: 0.0 },
+        LearningRateSchedule::OneCycle {
+            rise: 0.3,
+            initial_divisor: 25.0,
+            final_divisor: 1e4,
+        },
+        LearningRateSchedule::LinearWarmup { warmup: 0.1 },
+    ];
+    let optimizers = [
+        OptimizerConfig::Adam(adam()),
+        OptimizerConfig::AdamW(adam()),
+        OptimizerConfig::Sgd(SgdConfig::default()),
+    ];
+    let data = [table(&example.data)?];
+    let model = [table(&example.model)?];
+    shape.replace(&["data"], Shape::choice(&data));
+    shape.replace(&["model"], Shape::choice(&model));
+    shape.replace(
+        &["training", "schedule"],
+        Shape::choice(&tables(&schedules)?),
+    );
+    shape.replace(
+        &["training", "optimizer"],
+        Shape::choice(&tables(&optimizers)?),
+    );
+    shape.replace(&["residual", "directions"], Shape::Any);
+    let set = Shape::of(&Value::Table(table(&TestSet::default())?));
+    shape.replace(&["evaluation", "sets"], Shape::Map(Box::new(set)));
+    Ok(shape)
+}
+
+fn table(value: &impl Serialize) -> Result<Table> {
+    Table::try_from(value).map_err(|error| Error::InvalidValue {
+        file: "recipe".to_owned(),
+        key: "example".to_owned(),
+        message: error.to_string(),
+    })
+}
+
+fn tables(values: &[impl Serialize]) -> Result<Vec<Table>> {
+    values.iter().map(table).collect()
+}

@@ -1,0 +1,185 @@
+//! What came out of a run.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use candle::Tensor;
+use kiti_data::Field;
+use kiti_data::field_io;
+use kiti_nn::condensation::{self, Measures};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::directory::{Circumstances, put};
+use super::metrics::{EpochMetrics, EpochTiming, read_lines};
+use super::plan;
+use super::session::Session;
+use super::trainer::initial_variables;
+use crate::checkpoint::save_model;
+use crate::evaluate::predict;
+use crate::fno::Fno;
+use crate::{Error, Result};
+
+/// The content of `result.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunResult {
+    /// Title of the recipe.
+    pub title: String,
+    /// Recipe, variant, seed, commit, device, threads.
+    pub circumstances: Circumstances,
+    /// Metrics of the last epoch: no epoch is chosen by its test error.
+    pub last: EpochMetrics,
+    /// What it cost.
+    pub cost: Cost,
+    /// How condensed each weight is, beside the same weight before training and random numbers.
+    pub condensation: Vec<WeightCondensation>,
+}
+
+/// How condensed one weight is, and what to compare it with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeightCondensation {
+    /// The weight.
+    pub weight: String,
+    /// After training, with the relative change since the initial values.
+    pub trained: Measures,
+    /// Before training.
+    pub initial: Measures,
+    /// Of independent normal numbers in the same shape.
+    pub random: Measures,
+}
+
+/// What a run cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cost {
+    /// Trainable numbers.
+    pub parameters: usize,
+    /// Operations of one optimiser step with its whole roll-out, counted.
+    pub training_step_flops: u64,
+    /// Operations of one forward pass of one sample on the training grid, counted.
+    pub inference_flops: u64,
+    /// Median seconds of an optimiser step over the epochs.
+    pub step_seconds: f64,
+    /// Seconds of the whole run, interruptions left out.
+    pub wall_seconds: f64,
+    /// Largest resident memory of the process in bytes, where the caller measured it.
+    pub peak_memory_bytes: Option<u64>,
+}
+
+/// Reads a `result.json`.
+///
+/// # Errors
+///
+/// [`Error::Io`], [`Error::Corrupt`].
+pub fn read_result(path: &Path) -> Result<RunResult> {
+    let text = std::fs::read(path).map_err(Error::io(path, "read the result"))?;
+    serde_json::from_slice(&text)
+        .map_err(|error| Error::corrupt(path, format!("not a run's result: {error}")))
+}
+
+/// Writes a `result.json`, whole or not at all: for values that only the caller knows, such as
+/// [`Cost::peak_memory_bytes`].
+///
+/// # Errors
+///
+/// [`Error::Data`] with the path.
+pub fn write_result(path: &Path, result: &RunResult) -> Result<()> {
+    let text = serde_json::to_vec_pretty(result).map_err(|error| Error::corrupt(path, error))?;
+    put(path, &text)
+}
+
+/// The final model, its predictions and the result, the result last.
+pub(super) fn write_all(session: &Session<'_>) -> Result<RunResult> {
+    let files = &session.directory.files;
+    let tensors = session.store.tensors();
+    save_model(&files.model(), &session.description, &tensors)?;
+    write_predictions(session, &files.predictions())?;
+    let metrics: Vec<EpochMetrics> = read_lines(&files.metrics())?;
+    let timing: Vec<EpochTiming> = read_lines(&files.timing())?;
+    let Some(last) = metrics.last().cloned() else {
+        return Err(Error::corrupt(
+            &files.metrics(),
+            "expected a line for every epoch, found none",
+        ));
+    };
+    let (training_step_flops, inference_flops) = plan::counted(session.recipe);
+    let mut steps: Vec<f64> = timing.iter().map(|epoch| epoch.step_seconds).collect();
+    let result = RunResult {
+        title: session.recipe.title.clone(),
+        circumstances: session.circumstances.clone(),
+        last,
+        cost: Cost {
+            parameters: session.store.parameter_count(),
+            training_step_flops,
+            inference_flops,
+            step_seconds: median(&mut steps),
+            wall_seconds: session.elapsed(),
+            peak_memory_bytes: None,
+        },
+        condensation: condensation(session)?,
+    };
+    write_result(&files.result(), &result)?;
+    Ok(result)
+}
+
+fn condensation(session: &Session<'_>) -> Result<Vec<WeightCondensation>> {
+    let seed = session.circumstances.seed;
+    let initial = initial_variables(session.recipe, seed, session.device)?.tensors();
+    let mut initial = condensation::neurons(&initial)?;
+    let trained = condensation::neurons(&session.store.tensors())?;
+    let pairs: Vec<_> = trained
+        .into_iter()
+        .filter_map(|(weight, neurons)| Some((initial.remove(&weight)?, weight, neurons)))
+        .collect();
+    pairs
+        .into_par_iter()
+        .map(|(before, weight, neurons)| {
+            let mut trained = neurons.measures()?;
+            trained.relative_change = neurons.relative_change(&before)?;
+            Ok(WeightCondensation {
+                weight,
+                trained,
+                initial: before.measures()?,
+                random: before.random_like(seed)?.measures()?,
+            })
+        })
+        .collect()
+}
+
+/// The first sample of every set: `SET.input`, `SET.truth`, `SET.prediction`, each `(d1 .. dN, snapshots)`.
+fn write_predictions(session: &Session<'_>, path: &Path) -> Result<()> {
+    let model: Fno = session.detached_model()?;
+    let mut arrays = BTreeMap::new();
+    for (set, (inputs, targets)) in session.fields.sets() {
+        let steps = targets.shape().last().copied().unwrap_or(1);
+        let (input, truth) = (first_sample(inputs)?, first_sample(targets)?);
+        let prediction = predict(&model, &batch_of_one(&input)?, steps, session.device)?;
+        arrays.insert(format!("{set}.prediction"), first_sample(&prediction)?);
+        arrays.insert(format!("{set}.input"), input);
+        arrays.insert(format!("{set}.truth"), truth);
+    }
+    Ok(field_io::write(path, &arrays)?)
+}
+
+fn first_sample(field: &Field) -> Result<Field> {
+    let tensor: Tensor = field.to_tensor(&candle::Device::Cpu)?;
+    Ok(Field::from_tensor(&tensor.get(0)?)?)
+}
+
+fn batch_of_one(field: &Field) -> Result<Field> {
+    let tensor = field.to_tensor(&candle::Device::Cpu)?;
+    Ok(Field::from_tensor(&tensor.unsqueeze(0)?)?)
+}
+
+/// The middle value, or the mean of the two middle ones; NaN of none.
+pub(super) fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => f64::NAN,
+        count if count.is_multiple_of(2) => (values[middle - 1] + values[middle]) / 2.0,
+        _ => values[middle],
+    }
+}

@@ -1,0 +1,387 @@
+//! The training loop.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use candle::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use kiti_data::loader::{Batch, Dataset, Loader, LoaderSettings};
+use kiti_kinetics::rng::derive_seed;
+use kiti_nn::context::{Context, LayerDiagnostics};
+use kiti_nn::optim::{Optimizer, clip_grad_norm};
+use kiti_nn::var_store::VarStore;
+
+use super::directory::{Circumstances, RunDirectory};
+use super::metrics::{EpochMetrics, EpochTiming, LayerMetrics, LineFile};
+use super::observer::{Event, Observer};
+use super::plan::Plan;
+use super::result::{self, RunResult};
+use crate::checkpoint::{self, ModelDescription, Progress};
+use crate::data::HeatFields;
+use crate::evaluate::evaluate_sets;
+use crate::fno::{Fno, is_finite};
+use crate::recipe::{ModelSection, Recipe, SchedulePeriod};
+use crate::rollout::{first_not_finite, roll_out_loss};
+use crate::{Error, Result};
+
+/// Checkpoints that stay.
+const KEPT: usize = 2;
+
+/// Seed of the initial weights of a run.
+pub(super) fn weight_seed(seed: u64) -> u64 {
+    derive_seed(seed, "train/weights")
+}
+
+/// The recipe's model over the variables of `store`.
+pub(super) fn build(recipe: &Recipe, store: &VarStore) -> Result<Fno> {
+    let ModelSection::Fno(config) = &recipe.model;
+    Fno::new(config, &recipe.residual.config(), store.builder())
+}
+
+pub(super) enum Ended {
+    Complete,
+    Interrupted { epoch: usize, step: u64 },
+}
+
+/// A run at work.
+pub(super) struct Session<'a> {
+    pub(super) recipe: &'a Recipe,
+    pub(super) circumstances: Circumstances,
+    pub(super) device: &'a Device,
+    pub(super) directory: &'a RunDirectory,
+    pub(super) fields: &'a HeatFields,
+    pub(super) store: VarStore,
+    pub(super) description: ModelDescription,
+    pub(super) progress: Progress,
+    plan: &'a Plan,
+    model: Fno,
+    optimizer: Optimizer,
+    loader: Loader,
+    metrics: LineFile,
+    timing: LineFile,
+    checkpoint_seconds: f64,
+    started: Instant,
+    elapsed_before: f64,
+}
+
+/// What an epoch's steps gave.
+#[derive(Default)]
+struct EpochSums {
+    loss: f64,
+    plain_loss: f64,
+    learning_rate: f64,
+    step_seconds: Vec<f64>,
+    evaluation_seconds: f64,
+}
+
+impl<'a> Session<'a> {
+    /// Builds model and optimiser and goes to the newest checkpoint of the folder, if it has one.
+    pub(super) fn start(
+        recipe: &'a Recipe,
+        circumstances: Circumstances,
+        device: &'a Device,
+        directory: &'a RunDirectory,
+        fields: &'a HeatFields,
+        plan: &'a Plan,
+    ) -> Result<Self> {
+        let seed = circumstances.seed;
+        let store = VarStore::new(weight_seed(seed), DType::F32, device);
+        let model = build(recipe, &store)?;
+        let mut optimizer = Optimizer::new(&recipe.training.optimizer, store.variables())?;
+        let (inputs, targets) = fields.train();
+        let settings = LoaderSettings {
+            batch_size: recipe.training.batch_size,
+            seed: derive_seed(seed, "train/order"),
+            ..LoaderSettings::default()
+        };
+        let loader = Loader::new(
+            Dataset::new(inputs.clone(), targets.clone())?,
+            settings,
+            device,
+        )?;
+
+        let folder = directory.files.checkpoints();
+        let mut progress = Progress {
+            epoch: 0,
+            step: 0,
+            metrics_bytes: 0,
+            timing_bytes: 0,
+            elapsed_seconds: 0.0,
+        };
+        if let Some(found) = checkpoint::latest(&folder, device)? {
+            store
+                .load_strict(&found.model)
+                .map_err(Error::tensors(&found.path))?;
+            optimizer.load_state(&found.optimizer)?;
+            progress = found.progress;
+        }
+        let ModelSection::Fno(config) = &recipe.model;
+        Ok(Self {
+            recipe,
+            circumstances,
+            device,
+            fields,
+            description: ModelDescription::fno(config, &recipe.residual.config()),
+            metrics: LineFile::resume(&directory.files.metrics(), progress.metrics_bytes)?,
+            timing: LineFile::resume(&directory.files.timing(), progress.timing_bytes)?,
+            directory,
+            store,
+            plan,
+            model,
+            optimizer,
+            loader,
+            checkpoint_seconds: 0.0,
+            started: Instant::now(),
+            elapsed_before: progress.elapsed_seconds,
+            progress,
+        })
+    }
+
+    /// Trains the epochs that are left.
+    pub(super) fn run(&mut self, observer: &mut dyn Observer) -> Result<Ended> {
+        let epochs = self.recipe.training.epochs;
+        let started = Event::Started {
+            plan: self.plan,
+            resumed_epochs: self.progress.epoch,
+        };
+        if observer.observe(&started).is_break() {
+            let (epoch, step) = (self.progress.epoch, self.progress.step);
+            return Ok(Ended::Interrupted { epoch, step });
+        }
+        let mut kept = self.progress.epoch;
+        while self.progress.epoch < epochs {
+            let evaluated = self.evaluates(self.progress.epoch + 1);
+            let diagnostics = Arc::new(LayerDiagnostics::default());
+            let mut sums = EpochSums::default();
+            for batch in self.loader.epoch(self.progress.epoch as u64) {
+                let loss = self.step(&batch?, evaluated, &diagnostics, &mut sums)?;
+                let event = Event::Step {
+                    epoch: self.progress.epoch,
+                    step: self.progress.step,
+                    steps: self.plan.steps,
+                    loss,
+                    seconds: sums.step_seconds.last().copied().unwrap_or(0.0),
+                };
+                if observer.observe(&event).is_break() {
+                    return Ok(Ended::Interrupted {
+                        epoch: kept,
+                        step: self.progress.step,
+                    });
+                }
+            }
+            self.progress.epoch += 1;
+            let (metrics, timing) = self.close_epoch(evaluated, &diagnostics, sums)?;
+            if self
+                .progress
+                .epoch
+                .is_multiple_of(self.recipe.training.checkpoint_every)
+                || self.progress.epoch == epochs
+            {
+                self.checkpoint()?;
+                kept = self.progress.epoch;
+            }
+            let event = Event::Epoch {
+                metrics: &metrics,
+                timing: &timing,
+                epochs,
+            };
+            if observer.observe(&event).is_break() && self.progress.epoch < epochs {
+                return Ok(Ended::Interrupted {
+                    epoch: kept,
+                    step: self.progress.step,
+                });
+            }
+        }
+        Ok(Ended::Complete)
+    }
+
+    fn evaluates(&self, epoch: usize) -> bool {
+        epoch.is_multiple_of(self.recipe.evaluation.every) || epoch == self.recipe.training.epochs
+    }
+
+    /// One optimiser step; returns the mean loss of a predicted snapshot.
+    fn step(
+        &mut self,
+        batch: &Batch,
+        evaluated: bool,
+        diagnostics: &Arc<LayerDiagnostics>,
+        sums: &mut EpochSums,
+    ) -> Result<f64> {
+        let start = Instant::now();
+        let step = self.progress.step;
+        let total = self.plan.steps;
+        let seed = derive_seed(self.circumstances.seed, "train/residual");
+        let ctx = Context::train(seed, step).with_progress(step as f64 / total as f64);
+        let recorded = ctx.clone().with_diagnostics(Arc::clone(diagnostics));
+        let loss = roll_out_loss(&self.model, &batch.inputs, &batch.targets, &recorded)?;
+        let value = f64::from(loss.to_dtype(DType::F32)?.to_scalar::<f32>()?);
+        if !value.is_finite() {
+            return Err(self.not_finite_loss(batch, &ctx, value)?);
+        }
+        let mut aside = 0.0;
+        if evaluated && self.recipe.residual.variant.is_kinetic() {
+            let start = Instant::now();
+            let plain = self.detached_model()?;
+            let loss = roll_out_loss(&plain, &batch.inputs, &batch.targets, &Context::evaluate())?;
+            sums.plain_loss += f64::from(loss.to_dtype(DType::F32)?.to_scalar::<f32>()?);
+            aside = start.elapsed().as_secs_f64();
+            sums.evaluation_seconds += aside;
+        }
+        let mut gradients = loss.backward()?;
+        let training = &self.recipe.training;
+        if training.clip_norm > 0.0 {
+            clip_grad_norm(&self.store.variables(), &mut gradients, training.clip_norm)?;
+        }
+        let rate = self.learning_rate();
+        self.optimizer.step(&gradients, rate)?;
+        self.device.synchronize()?;
+        self.progress.step += 1;
+        sums.loss += value;
+        sums.learning_rate = rate;
+        sums.step_seconds
+            .push(start.elapsed().as_secs_f64() - aside);
+        let snapshots = batch.targets.dim(batch.targets.rank() - 1)? * batch.rows.len();
+        Ok(value / snapshots as f64)
+    }
+
+    fn learning_rate(&self) -> f64 {
+        let training = &self.recipe.training;
+        let (at, total) = match training.schedule_per {
+            SchedulePeriod::Epoch => (self.progress.epoch as u64, training.epochs as u64),
+            SchedulePeriod::Step => (self.progress.step, self.plan.steps),
+        };
+        training
+            .schedule
+            .learning_rate(training.learning_rate, at, total)
+    }
+
+    /// The lines of an epoch, written down.
+    fn close_epoch(
+        &mut self,
+        evaluated: bool,
+        diagnostics: &LayerDiagnostics,
+        mut sums: EpochSums,
+    ) -> Result<(EpochMetrics, EpochTiming)> {
+        self.check_weights()?;
+        let start = Instant::now();
+        let evaluation = match evaluated {
+            false => None,
+            true => Some(evaluate_sets(
+                &self.detached_model()?,
+                self.fields,
+                self.recipe.evaluation.batch_size,
+                self.device,
+            )?),
+        };
+        sums.evaluation_seconds += start.elapsed().as_secs_f64();
+        let (inputs, targets) = self.fields.train();
+        let snapshots = inputs.shape()[0] * targets.shape().last().copied().unwrap_or(1);
+        let kinetic = self.recipe.residual.variant.is_kinetic();
+        let metrics = EpochMetrics {
+            epoch: self.progress.epoch,
+            step: self.progress.step,
+            learning_rate: sums.learning_rate,
+            train_loss: sums.loss / snapshots as f64,
+            train_loss_without_collisions: (evaluated && kinetic)
+                .then(|| sums.plain_loss / snapshots as f64),
+            evaluation,
+            layers: diagnostics
+                .take()
+                .into_iter()
+                .map(|(layer, collisions)| LayerMetrics {
+                    layer,
+                    acceptance_rate: collisions.acceptance_rate(),
+                    energy_ratio: collisions.energy_ratio(),
+                    momentum_error: collisions.momentum_error,
+                })
+                .collect(),
+        };
+        self.progress.elapsed_seconds = self.elapsed();
+        let timing = EpochTiming {
+            epoch: self.progress.epoch,
+            steps: sums.step_seconds.len() as u64,
+            step_seconds: result::median(&mut sums.step_seconds.clone()),
+            training_seconds: sums.step_seconds.iter().sum(),
+            evaluation_seconds: sums.evaluation_seconds,
+            checkpoint_seconds: self.checkpoint_seconds,
+            elapsed_seconds: self.progress.elapsed_seconds,
+        };
+        self.metrics.append(&metrics)?;
+        self.timing.append(&timing)?;
+        Ok((metrics, timing))
+    }
+
+    fn checkpoint(&mut self) -> Result<()> {
+        let start = Instant::now();
+        let folder = self.directory.files.checkpoints();
+        self.progress.metrics_bytes = self.metrics.bytes();
+        self.progress.timing_bytes = self.timing.bytes();
+        let last = self.progress.epoch == self.recipe.training.epochs;
+        checkpoint::write(
+            &folder,
+            &self.progress,
+            &self.description,
+            &self.store.tensors(),
+            &self.optimizer.state()?,
+            last,
+        )?;
+        checkpoint::prune(&folder, KEPT)?;
+        self.checkpoint_seconds = start.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// Seconds of the run so far, interruptions left out.
+    pub(super) fn elapsed(&self) -> f64 {
+        self.elapsed_before + self.started.elapsed().as_secs_f64()
+    }
+
+    /// The model on the present weights without a graph: what a pass computes is forgotten at once.
+    pub(super) fn detached_model(&self) -> Result<Fno> {
+        let ModelSection::Fno(config) = &self.recipe.model;
+        let tensors: HashMap<String, Tensor> = self.store.tensors().into_iter().collect();
+        let vb = VarBuilder::from_tensors(tensors, self.store.dtype(), self.device);
+        Fno::new(config, &self.recipe.residual.config(), vb)
+    }
+
+    fn not_finite_loss(&self, batch: &Batch, ctx: &Context, value: f64) -> Result<Error> {
+        let steps = batch.targets.dim(batch.targets.rank() - 1)?;
+        let model = self.detached_model()?;
+        let place = first_not_finite(&model, &batch.inputs, steps, ctx)?;
+        Ok(self.not_finite(
+            "the loss",
+            value,
+            place.unwrap_or_else(|| "the loss".to_owned()),
+        ))
+    }
+
+    /// Refuses to write down weights that are not finite.
+    fn check_weights(&self) -> Result<()> {
+        for (name, variable) in self.store.variables() {
+            if !is_finite(variable.as_tensor())? {
+                return Err(self.not_finite("a weight", f64::NAN, name));
+            }
+        }
+        Ok(())
+    }
+
+    fn not_finite(&self, what: &str, value: f64, place: String) -> Error {
+        let newest = checkpoint::list(&self.directory.files.checkpoints()).ok();
+        let in_epoch = what == "the loss";
+        Error::NotFinite {
+            what: what.to_owned(),
+            value,
+            step: self.progress.step + u64::from(in_epoch),
+            epoch: self.progress.epoch + usize::from(in_epoch),
+            place,
+            checkpoint: newest
+                .and_then(|mut found| found.pop())
+                .map(|(_, path)| path),
+        }
+    }
+
+    /// Writes the final model, predictions and result.
+    pub(super) fn finish(&mut self) -> Result<RunResult> {
+        result::write_all(self)
+    }
+}

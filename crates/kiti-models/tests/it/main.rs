@@ -1,0 +1,8 @@
+//! Tests of kiti-models across its modules.
+
+mod checkpoints;
+mod golden;
+mod models;
+mod recipes;
+mod runs;
+mod support;

@@ -1,0 +1,409 @@
+//! Each operation against the composition of tensor operations it replaces and against central differences, in double
+//! precision on odd and prime shapes; both in single precision; and bit for bit on pools of several sizes.
+
+use candle::{DType, Device, Result, Shape, Tensor, Var};
+use candle_nn::Init;
+
+use crate::activation::Activation;
+use crate::pointwise::{PointwiseConv, pointwise_head};
+use crate::spectral::{SpectralConv1d, SpectralConv1dConfig, SpectralConv2d, SpectralConv2dConfig};
+use crate::{VarStore, init};
+
+fn random(shape: impl Into<Shape>, dtype: DType, name: &str) -> Result<Tensor> {
+    let init = Init::Randn {
+        mean: 0.0,
+        stdev: 1.0,
+    };
+    init::tensor(init, &shape.into(), dtype, &Device::Cpu, 11, name)
+}
+
+type Operation<'a> = Box<dyn Fn(&Tensor) -> Result<Tensor> + Sync + 'a>;
+
+/// A layer under test: its variables, input and two ways to apply it.
+struct Case<'a> {
+    store: VarStore,
+    input: Var,
+    fast: Operation<'a>,
+    composed: Operation<'a>,
+}
+
+impl Case<'_> {
+    /// The output's inner product with fixed numbers.
+    fn loss(&self, output: &Tensor) -> Result<Tensor> {
+        (output * random(output.shape(), output.dtype(), "upstream")?)?.sum_all()
+    }
+
+    fn leaves(&self) -> Vec<(String, Var)> {
+        let mut leaves = self.store.variables();
+        leaves.push(("input".to_owned(), self.input.clone()));
+        leaves
+    }
+
+    /// Output and gradients, one way and the other, relative to the larger norm.
+    fn compare(&self, tolerance: f64) -> Result<()> {
+        let (fast, composed) = ((self.fast)(&self.input)?, (self.composed)(&self.input)?);
+        assert_eq!(fast.dims(), composed.dims());
+        assert_close("output", &fast, &composed, tolerance)?;
+        let fast = self.loss(&fast)?.backward()?;
+        let composed = self.loss(&composed)?.backward()?;
+        for (name, leaf) in self.leaves() {
+            let found = fast.get(&leaf).expect("every leaf has a gradient");
+            assert_close(
+                &name,
+                found,
+                composed.get(&leaf).expect("as above"),
+                tolerance,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Gradients against central differences at a few elements of every leaf.
+    fn differences(&self) -> Result<()> {
+        let gradients = self.loss(&(self.fast)(&self.input)?)?.backward()?;
+        for (name, leaf) in self.leaves() {
+            let gradient = gradients.get(&leaf).expect("every leaf has a gradient");
+            let gradient = gradient.flatten_all()?.to_vec1::<f64>()?;
+            let original = leaf.flatten_all()?.to_vec1::<f64>()?;
+            for at in (0..original.len()).step_by(original.len().div_ceil(7)) {
+                let value = |shift: f64| -> Result<f64> {
+                    let mut moved = original.clone();
+                    moved[at] += shift;
+                    leaf.set(&Tensor::from_vec(moved, leaf.shape(), &Device::Cpu)?)?;
+                    self.loss(&(self.fast)(&self.input)?)?.to_scalar()
+                };
+                let step = 1e-5;
+                let difference = (value(step)? - value(-step)?) / (2.0 * step);
+                value(0.0)?;
+                // Truncation is of order step^2, rounding of order 1e-16 |loss| / step.
+                let error = (difference - gradient[at]).abs();
+                assert!(
+                    error < 1e-6 * (1.0 + difference.abs()),
+                    "{name}[{at}]: {difference} {}",
+                    gradient[at]
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Output and gradients on one, two and five threads.
+    fn threads(&self) -> Result<()> {
+        let bits = |threads: usize| -> Result<Vec<Vec<u8>>> {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .expect("a pool");
+            pool.install(|| {
+                let output = (self.fast)(&self.input)?;
+                let gradients = self.loss(&output)?.backward()?;
+                let mut all = vec![bytes(&output)?];
+                for (_, leaf) in self.leaves() {
+                    all.push(bytes(gradients.get(&leaf).expect("a gradient"))?);
+                }
+                Ok(all)
+            })
+        };
+        let one = bits(1)?;
+        assert!(one == bits(2)? && one == bits(5)?);
+        Ok(())
+    }
+
+    fn check(&self) -> Result<()> {
+        self.compare(1e-12)?;
+        self.differences()?;
+        self.threads()
+    }
+}
+
+fn bytes(tensor: &Tensor) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    tensor.write_bytes(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn assert_close(name: &str, a: &Tensor, b: &Tensor, tolerance: f64) -> Result<()> {
+    let norm = |t: &Tensor| -> Result<f64> {
+        Ok(t.to_dtype(DType::F64)?
+            .sqr()?
+            .sum_all()?
+            .to_scalar::<f64>()?
+            .sqrt())
+    };
+    let error = norm(&(a - b)?)? / norm(b)?.max(1e-300);
+    assert!(error < tolerance, "{name}: relative error {error}");
+    Ok(())
+}
+
+fn input(shape: impl Into<Shape>, dtype: DType) -> Result<Var> {
+    Var::from_tensor(&random(shape, dtype, "input")?)
+}
+
+fn pointwise(
+    dtype: DType,
+    batch: usize,
+    channels: [usize; 2],
+    sites: usize,
+) -> Result<Case<'static>> {
+    let store = VarStore::new(3, dtype, &Device::Cpu);
+    let layer = PointwiseConv::new(channels[0], channels[1], 1, store.builder())?;
+    let same = layer.clone();
+    Ok(Case {
+        input: input((batch, channels[0], sites), dtype)?,
+        store,
+        fast: Box::new(move |xs| layer.forward(xs)),
+        composed: Box::new(move |xs| same.compose(xs)),
+    })
+}
+
+#[test]
+fn pointwise_equals_its_composition() -> Result<()> {
+    for (batch, channels, sites) in [(2, [3, 5], 7), (1, [13, 29], 67), (3, [1, 1], 1)] {
+        pointwise(DType::F64, batch, channels, sites)?.check()?;
+        pointwise(DType::F32, batch, channels, sites)?.compare(1e-6)?;
+    }
+    // More sites than are summed at once.
+    pointwise(DType::F32, 1, [20, 20], 2500)?.compare(1e-5)
+}
+
+fn channels_last(dtype: DType, coordinates: usize) -> Result<Case<'static>> {
+    let store = VarStore::new(3, dtype, &Device::Cpu);
+    let layer = PointwiseConv::new(4 + coordinates, 6, 0, store.builder())?;
+    let same = layer.clone();
+    let grid = (coordinates > 0)
+        .then(|| random((coordinates, 5, 7), dtype, "grid"))
+        .transpose()?;
+    let same_grid = grid.clone();
+    Ok(Case {
+        input: input((3, 5, 7, 4), dtype)?,
+        store,
+        fast: Box::new(move |xs| layer.forward_channels_last(xs, grid.as_ref())),
+        composed: Box::new(move |xs| same.compose_channels_last(xs, same_grid.as_ref())),
+    })
+}
+
+#[test]
+fn channels_last_equals_its_composition() -> Result<()> {
+    for coordinates in [0, 2] {
+        channels_last(DType::F64, coordinates)?.check()?;
+        channels_last(DType::F32, coordinates)?.compare(1e-6)?;
+    }
+    Ok(())
+}
+
+fn head(dtype: DType, activation: Activation, sites: usize) -> Result<Case<'static>> {
+    let store = VarStore::new(3, dtype, &Device::Cpu);
+    let layers = [
+        PointwiseConv::new(5, 17, 0, store.builder().pp("first"))?,
+        PointwiseConv::new(17, 2, 0, store.builder().pp("second"))?,
+    ];
+    let same = layers.clone();
+    Ok(Case {
+        input: input((2, 5, sites), dtype)?,
+        store,
+        fast: Box::new(move |xs| pointwise_head(&layers[0], activation, &layers[1], xs)),
+        composed: Box::new(move |xs| same[1].compose(&activation.compose(&same[0].compose(xs)?)?)),
+    })
+}
+
+#[test]
+fn head_equals_its_composition() -> Result<()> {
+    for activation in [Activation::Gelu, Activation::Relu, Activation::Tanh] {
+        head(DType::F64, activation, 37)?.check()?;
+        head(DType::F64, activation, 1031)?.compare(1e-12)?;
+        head(DType::F32, activation, 1031)?.compare(3e-6)?;
+    }
+    Ok(())
+}
+
+fn activation(dtype: DType, activation: Activation) -> Result<Case<'static>> {
+    Ok(Case {
+        input: Var::from_tensor(&(input((3, 5, 23), dtype)?.as_tensor() * 2.0)?)?,
+        store: VarStore::new(0, dtype, &Device::Cpu),
+        fast: Box::new(move |xs| activation.forward(xs)),
+        composed: Box::new(move |xs| activation.compose(xs)),
+    })
+}
+
+#[test]
+fn activations_equal_their_compositions() -> Result<()> {
+    for kind in [Activation::Gelu, Activation::Relu, Activation::Tanh] {
+        activation(DType::F64, kind)?.check()?;
+        activation(DType::F32, kind)?.compare(1e-6)?;
+    }
+    Ok(())
+}
+
+fn spectral_1d(dtype: DType, points: usize, modes: usize) -> Result<Case<'static>> {
+    let store = VarStore::new(3, dtype, &Device::Cpu);
+    let config = SpectralConv1dConfig {
+        in_channels: 3,
+        out_channels: 5,
+        modes,
+    };
+    let layer = SpectralConv1d::new(&config, store.builder())?;
+    let same = layer.clone();
+    Ok(Case {
+        input: input((2, 3, points), dtype)?,
+        store,
+        fast: Box::new(move |xs| layer.forward(xs)),
+        composed: Box::new(move |xs| same.compose(xs)),
+    })
+}
+
+#[test]
+fn spectral_1d_equals_its_composition() -> Result<()> {
+    for (points, modes) in [(17, 5), (16, 9), (7, 4), (97, 16), (1, 1)] {
+        spectral_1d(DType::F64, points, modes)?.check()?;
+        spectral_1d(DType::F32, points, modes)?.compare(2e-6)?;
+    }
+    Ok(())
+}
+
+fn spectral_2d(dtype: DType, grid: [usize; 2], modes: [usize; 2]) -> Result<Case<'static>> {
+    let store = VarStore::new(3, dtype, &Device::Cpu);
+    let config = SpectralConv2dConfig {
+        in_channels: 3,
+        out_channels: 5,
+        modes,
+    };
+    let layer = SpectralConv2d::new(&config, store.builder())?;
+    let same = layer.clone();
+    Ok(Case {
+        input: input((2, 3, grid[0], grid[1]), dtype)?,
+        store,
+        fast: Box::new(move |xs| layer.forward(xs)),
+        composed: Box::new(move |xs| same.compose(xs)),
+    })
+}
+
+#[test]
+fn spectral_2d_equals_its_composition() -> Result<()> {
+    let cases = [
+        ([11, 13], [3, 4]),
+        ([8, 6], [4, 4]),
+        ([12, 10], [6, 6]),
+        // The two blocks of modes overlap.
+        ([7, 9], [5, 2]),
+        ([4, 5], [4, 3]),
+    ];
+    for (grid, modes) in cases {
+        spectral_2d(DType::F64, grid, modes)?.check()?;
+        spectral_2d(DType::F32, grid, modes)?.compare(2e-6)?;
+    }
+    Ok(())
+}
+
+fn layer_1d(dtype: DType, kind: Option<Activation>) -> Result<Case<'static>> {
+    let store = VarStore::new(3, dtype, &Device::Cpu);
+    let config = SpectralConv1dConfig {
+        in_channels: 4,
+        out_channels: 3,
+        modes: 6,
+    };
+    let spectral = SpectralConv1d::new(&config, store.builder().pp("spectral"))?;
+    let skip = PointwiseConv::new(4, 3, 1, store.builder().pp("skip"))?;
+    let (same, same_skip) = (spectral.clone(), skip.clone());
+    Ok(Case {
+        input: input((3, 4, 19), dtype)?,
+        store,
+        fast: Box::new(move |xs| spectral.forward_with_skip(xs, &skip, kind)),
+        composed: Box::new(move |xs| {
+            let sum = (same_skip.compose(xs)? + same.compose(xs)?)?;
+            kind.map_or(Ok(sum.clone()), |kind| kind.compose(&sum))
+        }),
+    })
+}
+
+fn layer_2d(dtype: DType, kind: Option<Activation>) -> Result<Case<'static>> {
+    let store = VarStore::new(3, dtype, &Device::Cpu);
+    let config = SpectralConv2dConfig {
+        in_channels: 4,
+        out_channels: 3,
+        modes: [2, 3],
+    };
+    let spectral = SpectralConv2d::new(&config, store.builder().pp("spectral"))?;
+    let skip = PointwiseConv::new(4, 3, 2, store.builder().pp("skip"))?;
+    let (same, same_skip) = (spectral.clone(), skip.clone());
+    Ok(Case {
+        input: input((3, 4, 7, 11), dtype)?,
+        store,
+        fast: Box::new(move |xs| spectral.forward_with_skip(xs, &skip, kind)),
+        composed: Box::new(move |xs| {
+            let sum = (same_skip.compose(xs)? + same.compose(xs)?)?;
+            kind.map_or(Ok(sum.clone()), |kind| kind.compose(&sum))
+        }),
+    })
+}
+
+#[test]
+fn fourier_layers_equal_their_compositions() -> Result<()> {
+    for kind in [
+        None,
+        Some(Activation::Gelu),
+        Some(Activation::Relu),
+        Some(Activation::Tanh),
+    ] {
+        layer_1d(DType::F64, kind)?.check()?;
+        layer_2d(DType::F64, kind)?.check()?;
+        layer_1d(DType::F32, kind)?.compare(2e-6)?;
+        layer_2d(DType::F32, kind)?.compare(2e-6)?;
+    }
+    Ok(())
+}
+
+/// One layer and its parts as separate operations must agree to the bit: a model may take either.
+#[test]
+fn a_fused_layer_equals_its_separate_operations_to_the_bit() -> Result<()> {
+    for kind in [
+        None,
+        Some(Activation::Gelu),
+        Some(Activation::Relu),
+        Some(Activation::Tanh),
+    ] {
+        for [n1, n2] in [[7, 11], [24, 32]] {
+            let store = VarStore::new(3, DType::F32, &Device::Cpu);
+            let config = SpectralConv2dConfig {
+                in_channels: 5,
+                out_channels: 5,
+                modes: [3, 4],
+            };
+            let spectral = SpectralConv2d::new(&config, store.builder().pp("spectral"))?;
+            let skip = PointwiseConv::new(5, 5, 2, store.builder().pp("skip"))?;
+            let case = Case {
+                input: input((3, 5, n1, n2), DType::F32)?,
+                store,
+                fast: Box::new(|xs| spectral.forward_with_skip(xs, &skip, kind)),
+                composed: Box::new(|xs| {
+                    let sum = (skip.forward(xs)? + spectral.forward(xs)?)?;
+                    kind.map_or(Ok(sum.clone()), |kind| kind.forward(&sum))
+                }),
+            };
+            let (fused, separate) = ((case.fast)(&case.input)?, (case.composed)(&case.input)?);
+            assert!(bytes(&fused)? == bytes(&separate)?);
+            let fused = case.loss(&fused)?.backward()?;
+            let separate = case.loss(&separate)?.backward()?;
+            for (name, leaf) in case.leaves() {
+                let gradient = |of: &candle::backprop::GradStore| {
+                    bytes(of.get(&leaf).expect("every leaf has a gradient"))
+                };
+                assert!(gradient(&fused)? == gradient(&separate)?, "{kind:?} {name}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_second_backward_pass_gives_the_same_gradients() -> Result<()> {
+    let case = layer_2d(DType::F64, Some(Activation::Gelu))?;
+    let loss = case.loss(&(case.fast)(&case.input)?)?;
+    let (first, second) = (loss.backward()?, loss.backward()?);
+    for (_, leaf) in case.leaves() {
+        assert!(
+            bytes(first.get(&leaf).expect("a gradient"))?
+                == bytes(second.get(&leaf).expect("a gradient"))?
+        );
+    }
+    Ok(())
+}
