@@ -1,11 +1,11 @@
 //! The program `kiti`: reads the command line, runs one command, reports how it ended.
 
-mod allocator;
 mod cli;
 mod device;
 mod failure;
 mod interrupt;
 mod output;
+mod process;
 mod recipe_choice;
 mod render;
 mod report;
@@ -27,7 +27,7 @@ use clap::Parser;
 use cli::{Command, CommandLine};
 
 fn main() -> ExitCode {
-    allocator::keep_freed_memory();
+    process::prepare();
     let outcome = match CommandLine::parse().command {
         Command::Train(arguments) => train::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::allocator::give_back_freed_memory;
 use crate::failure::Outcome;
+use crate::process::give_back_freed_memory;
 
 /// Fewer repetitions than this say nothing about noise.
 const LEAST_REPEATS: usize = 3;
