@@ -19,7 +19,7 @@ pub struct Arguments {
     #[arg(value_name = "TOPIC")]
     topics: Vec<Topic>,
 
-    /// Where to compute: cpu, cuda, `cuda:N`, metal; builds kiti for it by itself
+    /// Where to compute: cpu, cuda, cuda:N, metal; builds kiti for it by itself
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: Device,
 

@@ -32,11 +32,11 @@ pub struct Arguments {
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     variants: Vec<String>,
 
-    /// Where to compute: cpu, cuda, `cuda:N`, metal; builds kiti for it by itself
+    /// Where to compute: cpu, cuda, cuda:N, metal; builds kiti for it by itself
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: Device,
 
-    /// Folder under which `EXPERIMENT-PROFILE` holds the runs and the report
+    /// Folder under which EXPERIMENT-PROFILE holds the runs and the report
     #[arg(long, value_name = "DIR", default_value = "runs")]
     out: PathBuf,
 

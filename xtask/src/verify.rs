@@ -20,7 +20,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     fixtures: PathBuf,
 
-    /// Where to compute: cpu, cuda, `cuda:N`, metal; builds kiti for it by itself
+    /// Where to compute: cpu, cuda, cuda:N, metal; builds kiti for it by itself
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: Device,
 }

@@ -82,7 +82,7 @@ pub struct TrainArguments {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
 
-    /// Where to compute: cpu, cuda, `cuda:N`, metal
+    /// Where to compute: cpu, cuda, cuda:N, metal
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: DeviceName,
 
@@ -121,7 +121,7 @@ pub struct EvalArguments {
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value, requires = "recipe")]
     pub set: Vec<(String, String)>,
 
-    /// Where to compute: cpu, cuda, `cuda:N`, metal
+    /// Where to compute: cpu, cuda, cuda:N, metal
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: DeviceName,
 
@@ -159,7 +159,7 @@ pub struct PredictArguments {
     #[arg(long, value_name = "FILE")]
     pub picture: Option<PathBuf>,
 
-    /// Where to compute: cpu, cuda, `cuda:N`, metal
+    /// Where to compute: cpu, cuda, cuda:N, metal
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: DeviceName,
 }
@@ -206,7 +206,7 @@ pub struct VerifyArguments {
     #[arg(long, value_name = "DIR")]
     pub fixtures: PathBuf,
 
-    /// Where to compute: cpu, cuda, `cuda:N`, metal
+    /// Where to compute: cpu, cuda, cuda:N, metal
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: DeviceName,
 }
@@ -232,7 +232,7 @@ pub struct BenchArguments {
     #[arg(value_name = "TOPIC")]
     pub topics: Vec<BenchTopic>,
 
-    /// Where to compute: cpu, cuda, `cuda:N`, metal
+    /// Where to compute: cpu, cuda, cuda:N, metal
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: DeviceName,
 
@@ -361,11 +361,11 @@ pub struct ReproduceArguments {
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub variants: Vec<String>,
 
-    /// Where to compute: cpu, cuda, `cuda:N`, metal
+    /// Where to compute: cpu, cuda, cuda:N, metal
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: DeviceName,
 
-    /// Folder under which `EXPERIMENT-PROFILE` holds the runs and the report
+    /// Folder under which EXPERIMENT-PROFILE holds the runs and the report
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub out: PathBuf,
 

@@ -42,7 +42,7 @@ impl Evaluation {
 ///
 /// # Errors
 ///
-/// Those of [`roll_out`](crate::rollout::roll_out).
+/// Those of [`roll_out`].
 pub fn evaluate(
     model: &Fno,
     inputs: &Field,
@@ -157,7 +157,7 @@ pub fn evaluate_fields(
 /// # Errors
 ///
 /// [`Error::Shape`] for fields with too few snapshots; [`Error::Data`] for NaN; those of
-/// [`roll_out`](crate::rollout::roll_out).
+/// [`roll_out`].
 pub fn predict(model: &Fno, fields: &Field, steps: usize, device: &Device) -> Result<Field> {
     fields.check_finite("fields")?;
     let config = model.config();
