@@ -64,7 +64,7 @@ fn forward_backward(
         v: None,
     };
     let gradient = InputGradient {
-        x: by_x,
+        x: Some(by_x),
         a: by_a,
         v: None,
     };

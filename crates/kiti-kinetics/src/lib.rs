@@ -71,7 +71,7 @@
 //! // The adjoint follows the same collisions.
 //! let ones = vec![1.0; layout.len()];
 //! let (mut by_skip, mut by_branch) = (vec![0.0; layout.len()], vec![0.0; layout.len()]);
-//! let gradient = InputGradient { x: &mut by_skip, a: &mut by_branch, v: None };
+//! let gradient = InputGradient { x: Some(&mut by_skip), a: &mut by_branch, v: None };
 //! let upstream = OutputGradient { x: &ones, v: None };
 //! step.adjoint(layout, input, &draws, &collisions, upstream, gradient)?;
 //! // The sum of the velocities is conserved, so it does not matter who collided with whom.

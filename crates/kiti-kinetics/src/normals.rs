@@ -15,6 +15,9 @@ use crate::workspace::Buffer;
 /// Coordinates that one counter word's 16 consecutive values give.
 const CHUNK: usize = 32;
 
+/// The numbers of the first counters.
+const LANES: [u32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
 /// The directions of one sample (or of the pool), four indices at a time.
 pub struct QuadStream<'a> {
     generator: Generator,
@@ -38,7 +41,9 @@ fn product(a: u32, b: u32) -> (u32, u32) {
 
 impl<'a> QuadStream<'a> {
     /// The vectors of `dims` coordinates whose counters end in `tail`.
-    pub(crate) fn new(
+    #[inline(always)]
+    pub(crate) fn new<S: Simd>(
+        simd: S,
         generator: Generator,
         tail: [u32; 2],
         dims: usize,
@@ -53,14 +58,22 @@ impl<'a> QuadStream<'a> {
         let length = padded / 2;
         let prefix = table.take(4 * length);
         let (second_low, second_high) = product(MULTIPLIERS[1], tail[0]);
-        for lane in 0..length {
-            let (low0, high0) = product(MULTIPLIERS[0], lane as u32);
-            let (low1, high1) = product(MULTIPLIERS[1], high0 ^ tail[1] ^ keys[0][1]);
-            let (low2, high2) = product(MULTIPLIERS[0], high1 ^ second_low ^ keys[1][0]);
-            prefix[lane] = low0 ^ keys[1][1];
-            prefix[length + lane] = low1 ^ keys[2][0];
-            prefix[2 * length + lane] = high2 ^ keys[2][1];
-            prefix[3 * length + lane] = low2;
+        let xor = |value, key| simd.xor_u32s(value, simd.splat_u32s(key));
+        let multipliers = MULTIPLIERS.map(|multiplier| simd.splat_u32s(multiplier));
+        let (vectors, _) = S::as_mut_simd_u32s(prefix);
+        let [first, second, third, fourth] = four_parts(vectors);
+        let mut lane = S::as_simd_u32s(&LANES).0[0];
+        for at in 0..first.len() {
+            let (low0, high0) = simd.widening_mul_u32s(lane, multipliers[0]);
+            let (low1, high1) =
+                simd.widening_mul_u32s(xor(high0, tail[1] ^ keys[0][1]), multipliers[1]);
+            let (low2, high2) =
+                simd.widening_mul_u32s(xor(high1, second_low ^ keys[1][0]), multipliers[0]);
+            first[at] = xor(low0, keys[1][1]);
+            second[at] = xor(low1, keys[2][0]);
+            third[at] = xor(high2, keys[2][1]);
+            fourth[at] = low2;
+            lane = simd.add_u32s(lane, simd.splat_u32s(S::U32_LANES as u32));
         }
         let second_high = second_high ^ keys[0][0];
         let keep = std::array::from_fn(|k| f32::from(u8::from(k < dims % CHUNK)));
@@ -131,7 +144,7 @@ impl<T: crate::Real> WithSimd for UnitVectors<'_, T> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let mut table = Buffer::default();
-        let stream = QuadStream::new(self.generator, self.tail, self.dims, &mut table);
+        let stream = QuadStream::new(simd, self.generator, self.tail, self.dims, &mut table);
         let mut normals = vec![T::ZERO; 4 * stream.padded];
         for (quad, vectors) in self.out.chunks_mut(4 * self.stride).enumerate() {
             let squares = T::quad(simd, &stream, quad, [true; 4], &mut normals);
@@ -384,15 +397,28 @@ mod tests {
     use crate::simd::tests::{SETS, dispatch_to};
     use crate::system::StreamKey;
 
-    struct Draw<'a>(&'a QuadStream<'a>, usize);
+    struct Draw {
+        generator: Generator,
+        tail: [u32; 2],
+        dims: usize,
+        quad: usize,
+    }
 
-    impl WithSimd for Draw<'_> {
+    impl WithSimd for Draw {
         type Output = (Vec<f32>, [f32; 4]);
 
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-            let mut out = vec![0.0; 4 * self.0.padded];
-            let squares = f32::quad(simd, self.0, self.1, [true, true, false, true], &mut out);
+            let mut table = Buffer::default();
+            let stream = QuadStream::new(simd, self.generator, self.tail, self.dims, &mut table);
+            let mut out = vec![0.0; 4 * stream.padded];
+            let squares = f32::quad(
+                simd,
+                &stream,
+                self.quad,
+                [true, true, false, true],
+                &mut out,
+            );
             (out, squares)
         }
     }
@@ -407,15 +433,22 @@ mod tests {
         });
         let tail = [77, 1];
         for dims in [1, 15, 16, 17, 31, 32, 33, 64, 160] {
-            let mut table = Buffer::default();
-            let stream = QuadStream::new(generator, tail, dims, &mut table);
+            let padded = QuadStream::padded_dims(dims);
             for quad in [0, 1, 12345] {
                 for set in SETS {
-                    let (vectors, squares) = dispatch_to(set, Draw(&stream, quad));
+                    let (vectors, squares) = dispatch_to(
+                        set,
+                        Draw {
+                            generator,
+                            tail,
+                            dims,
+                            quad,
+                        },
+                    );
                     for k in [0, 1, 3] {
                         let mut expected = vec![0.0f64; dims];
                         let square = generator.gaussian(tail, 4 * quad + k, &mut expected);
-                        let found = &vectors[k * stream.padded..(k + 1) * stream.padded];
+                        let found = &vectors[k * padded..(k + 1) * padded];
                         for (f, e) in found.iter().zip(&expected) {
                             assert!((f64::from(*f) - e).abs() < 1e-5, "{set:?} {dims} {f} {e}");
                         }

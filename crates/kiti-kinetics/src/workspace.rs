@@ -1,5 +1,7 @@
 //! Scratch memory that a thread keeps from sample to sample and from step to step.
 
+use crate::system::coupling::Scratch;
+
 /// Values that start on a cache line.
 #[derive(Debug, Default)]
 pub struct Buffer<T> {
@@ -28,7 +30,8 @@ pub struct Workspace<T> {
     pub(crate) merged: Buffer<T>,
     pub(crate) speeds: Buffer<T>,
     pub(crate) distances: Buffer<T>,
-    pub(crate) mask: Buffer<T>,
+    pub(crate) probabilities: Buffer<T>,
+    pub(crate) coupling: Scratch<T>,
     pub(crate) weights: Buffer<T>,
     pub(crate) columns: [Buffer<T>; 5],
     pub(crate) rows: [Buffer<T>; 2],

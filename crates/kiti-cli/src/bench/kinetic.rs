@@ -157,7 +157,8 @@ impl State {
         })
     }
 
-    /// The time of forward and backward, and the share of candidate pairs that collided.
+    /// The time of forward and backward as a network runs them (the gradient by positions that stay is the upstream one,
+    /// not a copy of it), and the share of candidate pairs that collided.
     fn step(&self, step: &KineticStep, seconds: f64) -> Outcome<(Timing, f64)> {
         let failed = |error: kiti_kinetics::Error| Failure::failed(error.to_string());
         let input = Input {
@@ -167,6 +168,13 @@ impl State {
         };
         let mut out = vec![0f32; self.x.len()];
         let (mut gradient_x, mut gradient_a) = (out.clone(), out.clone());
+        let merged = matches!(
+            step.scattering,
+            Scattering::Published {
+                positions: Positions::Merged,
+                ..
+            }
+        );
         let mut share = 0.0;
         let mut key = StreamKey {
             seed: 1,
@@ -185,7 +193,7 @@ impl State {
                 v: None,
             };
             let gradient = InputGradient {
-                x: &mut gradient_x,
+                x: merged.then_some(&mut gradient_x),
                 a: &mut gradient_a,
                 v: None,
             };

@@ -398,7 +398,7 @@ mod tests {
             v: Some(&upstream),
         };
         let gradient = InputGradient {
-            x: &mut by_x,
+            x: Some(&mut by_x),
             a: &mut by_a,
             v: None,
         };

@@ -46,7 +46,9 @@ pub(super) fn check_gradients<T>(
     upstream
         .v
         .map_or(Ok(()), |v| check_length("upstream v", layout, v))?;
-    check_length("gradient x", layout, gradient.x)?;
+    if let Some(x) = &gradient.x {
+        check_length("gradient x", layout, x)?;
+    }
     check_length("gradient a", layout, gradient.a)?;
     match (&gradient.v, input.v) {
         (Some(v), Some(_)) => check_length("gradient v", layout, v),
@@ -123,7 +125,7 @@ impl<'a, T> Parts<'a, T> {
 
 /// Where one sample's gradients go.
 pub(super) struct Gradients<'a, T> {
-    pub x: &'a mut [T],
+    pub x: Option<&'a mut [T]>,
     pub a: &'a mut [T],
     pub v: Option<&'a mut [T]>,
 }
@@ -132,12 +134,12 @@ impl<'a, T> Gradients<'a, T> {
     /// One for each sample.
     pub fn split(layout: Layout, gradient: InputGradient<'a, T>) -> Vec<Self> {
         let size = layout.dims * layout.particles;
-        let mut x = Parts::new(gradient.x, size);
+        let mut x = gradient.x.map(|rest| Parts::new(rest, size));
         let mut a = Parts::new(gradient.a, size);
         let mut v = gradient.v.map(|rest| Parts::new(rest, size));
         (0..layout.samples)
             .map(|_| Self {
-                x: x.next(),
+                x: x.as_mut().map(Parts::next),
                 a: a.next(),
                 v: v.as_mut().map(Parts::next),
             })

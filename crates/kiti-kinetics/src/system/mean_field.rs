@@ -189,7 +189,7 @@ impl<T: Real> WithSimd for Forward<'_, T> {
         mean.copy_from_slice(&v[..padded]);
         if at.rate > T::ZERO {
             let length = pairwise::matrix_length(n);
-            let p = workspace.mask.take(length);
+            let p = workspace.probabilities.take(length);
             let (g, r) = (
                 workspace.speeds.take(length),
                 workspace.distances.take(length),
@@ -234,7 +234,7 @@ impl<T: Real> WithSimd for Adjoint<'_, T> {
             let v = workspace.velocities.take(padded + pairwise::OVERHANG);
             columns::kick(at.dt, at.a, at.v, v);
             let length = pairwise::matrix_length(n);
-            let p = workspace.mask.take(length);
+            let p = workspace.probabilities.take(length);
             let (g, r) = (
                 workspace.speeds.take(length),
                 workspace.distances.take(length),
@@ -289,7 +289,9 @@ impl<T: Real> WithSimd for Adjoint<'_, T> {
                 relax(simd, at.layout, -T::ONE, r, x, columns, by_x);
             }
         }
-        gradients.x.copy_from_slice(&by_x[..size]);
+        if let Some(gradient) = gradients.x {
+            gradient.copy_from_slice(&by_x[..size]);
+        }
         for (gradient, &u) in gradients.a.iter_mut().zip(&*total) {
             *gradient = u * at.dt;
         }

@@ -42,6 +42,7 @@ mod arguments;
 mod collisions;
 mod columns;
 mod config;
+pub(crate) mod coupling;
 mod diagnostics;
 pub mod draws;
 mod elastic;
@@ -80,8 +81,8 @@ pub struct OutputGradient<'a, T> {
 /// Where the gradients by a step's inputs are written.
 #[derive(Debug)]
 pub struct InputGradient<'a, T> {
-    /// Gradient by `x`.
-    pub x: &'a mut [T],
+    /// Gradient by `x`; none where it is not wanted: where positions stay free it is the upstream gradient by `x'`.
+    pub x: Option<&'a mut [T]>,
     /// Gradient by `a`.
     pub a: &'a mut [T],
     /// Gradient by `v`; present exactly where the input has velocities.

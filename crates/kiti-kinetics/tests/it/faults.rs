@@ -125,7 +125,7 @@ fn lengths_name_the_argument_and_both_numbers() {
         .unwrap();
     let (mut gx, mut ga) = (vec![0.0; LAYOUT.len()], vec![0.0; LAYOUT.len()]);
     let gradient = InputGradient {
-        x: &mut gx,
+        x: Some(&mut gx),
         a: &mut ga,
         v: None,
     };
@@ -216,7 +216,7 @@ fn collisions_of_another_step_are_refused() {
     ] {
         let (mut gx, mut ga) = (vec![0.0; layout.len()], vec![0.0; layout.len()]);
         let gradient = InputGradient {
-            x: &mut gx,
+            x: Some(&mut gx),
             a: &mut ga,
             v: None,
         };

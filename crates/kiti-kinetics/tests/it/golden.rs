@@ -163,7 +163,7 @@ fn replay(name: &str) {
         v: Some(get("grad_v_out")),
     };
     let gradient = InputGradient {
-        x: &mut gx,
+        x: Some(&mut gx),
         a: &mut ga,
         v: v.map(|_| gv.as_mut_slice()),
     };

@@ -161,7 +161,7 @@ fn mean_field_adjoint_is_the_derivative() {
                 };
                 let (mut by_x, mut by_a, mut by_v) = (zeros(), zeros(), zeros());
                 let gradient = InputGradient {
-                    x: &mut by_x,
+                    x: Some(&mut by_x),
                     a: &mut by_a,
                     v: inertial.then_some(by_v.as_mut_slice()),
                 };

@@ -141,7 +141,7 @@ fn degenerate_systems_stay_finite() {
                         .unwrap();
                     let (mut by_x, mut by_a, mut by_v) = (zeros(), zeros(), zeros());
                     let gradient = InputGradient {
-                        x: &mut by_x,
+                        x: Some(&mut by_x),
                         a: &mut by_a,
                         v: Some(&mut by_v),
                     };

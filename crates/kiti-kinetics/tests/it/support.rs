@@ -97,7 +97,7 @@ pub fn run<T: Real>(
     let (mut by_x, mut by_a) = (poison(), poison());
     let mut by_v = state.v.as_ref().map(|_| poison());
     let gradient = InputGradient {
-        x: &mut by_x,
+        x: Some(&mut by_x),
         a: &mut by_a,
         v: by_v.as_deref_mut(),
     };

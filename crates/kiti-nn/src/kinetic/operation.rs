@@ -6,7 +6,8 @@ use candle::backend::BackendStorage;
 use candle::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Shape, Storage, Tensor, WithDType};
 use kiti_kinetics::Real;
 use kiti_kinetics::system::{
-    self, Collisions, Draws, Input, InputGradient, KineticStep, OutputGradient, Pair, StreamKey,
+    self, Collisions, Draws, Input, InputGradient, KineticStep, OutputGradient, Pair, Positions,
+    Scattering, StreamKey,
 };
 
 use crate::context::LayerDiagnostics;
@@ -155,6 +156,18 @@ impl Operation {
         Ok(T::to_cpu_storage_owned(out))
     }
 
+    /// Whether `x' = x + v' dt` with `v'` constant in `x`, so that the gradient by `x` is the upstream one.
+    fn positions_stay(&self) -> bool {
+        let merged = matches!(
+            self.step.scattering,
+            Scattering::Published {
+                positions: Positions::Merged,
+                ..
+            }
+        );
+        !merged && !self.source.is_mean_field()
+    }
+
     fn backward(&self, inputs: &[&Tensor], gradient: &Tensor) -> candle::Result<Vec<Tensor>> {
         match inputs[0].dtype() {
             DType::F64 => self.backward_scalar::<f64>(inputs, gradient),
@@ -189,15 +202,13 @@ impl Operation {
             v: slices.get(2).copied(),
         };
         // Each allocated on its own: zeroed memory costs nothing before it is touched, a copy does.
-        let mut gradients: Vec<Vec<T>> = inputs.iter().map(|_| vec![T::ZERO; count]).collect();
-        let mut parts = gradients.iter_mut().map(Vec::as_mut_slice);
-        let (Some(x), Some(a)) = (parts.next(), parts.next()) else {
-            return Err(candle::Error::BackwardNotSupported { op: NAME });
-        };
+        let zeros = || vec![T::ZERO; count];
+        let mut by_x = (!self.positions_stay()).then(zeros);
+        let (mut by_a, mut by_v) = (zeros(), input.v.map(|_| zeros()));
         let result = InputGradient {
-            x,
-            a,
-            v: parts.next(),
+            x: by_x.as_deref_mut(),
+            a: &mut by_a,
+            v: by_v.as_deref_mut(),
         };
         match &self.source {
             Source::MeanField => self
@@ -214,11 +225,15 @@ impl Operation {
             }
         }
         .map_err(|error| self.kinetics(error))?;
-        gradients
-            .into_iter()
-            .zip(inputs)
-            .map(|(values, input)| Tensor::from_vec(values, input.shape(), input.device()))
-            .collect()
+        let shaped = |values| Tensor::from_vec(values, inputs[0].shape(), inputs[0].device());
+        let by_x = match by_x {
+            Some(values) => shaped(values)?,
+            None if self.packed => gradient.get(0)?,
+            None => gradient.clone(),
+        };
+        let mut gradients = vec![by_x, shaped(by_a)?];
+        gradients.extend(by_v.map(shaped).transpose()?);
+        Ok(gradients)
     }
 }
 

@@ -73,7 +73,7 @@ pub(super) struct Adjoint<'a, T: Real> {
     pub collisions: &'a [Collision],
     pub upstream_x: &'a [T],
     pub upstream_v: Option<&'a [T]>,
-    pub gradient_x: &'a mut [T],
+    pub gradient_x: Option<&'a mut [T]>,
     pub gradient_a: &'a mut [T],
     pub gradient_v: Option<&'a mut [T]>,
 }
@@ -116,16 +116,6 @@ fn energy_and_speeds<T: Real, S: Simd>(simd: S, rows: &[T], stride: usize) -> (f
     (energy, speeds)
 }
 
-/// `total <- total + factor (a + b)`.
-#[inline(always)]
-fn add_momentum<T: Real, S: Simd>(simd: S, factor: T, a: &[T], b: &[T], total: &mut [T]) {
-    let factor = T::splat(simd, factor);
-    let pairs = T::view::<S>(a).iter().zip(T::view::<S>(b));
-    for (total, (&a, &b)) in T::view_mut::<S>(total).iter_mut().zip(pairs) {
-        *total = T::fma(simd, factor, T::plus(simd, a, b), *total);
-    }
-}
-
 /// `|row_i - row_j|`.
 #[inline(always)]
 fn distance<T: Real, S: Simd>(simd: S, rows: &[T], stride: usize, i: usize, j: usize) -> T {
@@ -157,11 +147,18 @@ fn groups(collisions: &[Collision]) -> impl Iterator<Item = &[Collision]> {
 
 impl<T: Real> Sample<'_, T> {
     /// The stream of this sample's directions.
-    fn stream<'a>(&self, prefix: &'a mut Buffer<u32>) -> Option<QuadStream<'a>> {
+    #[inline(always)]
+    fn stream<'a, S: Simd>(&self, simd: S, prefix: &'a mut Buffer<u32>) -> Option<QuadStream<'a>> {
         match self.source {
             Source::Keyed(generator) => {
                 let tail = generator.tail(self.sample, Purpose::Direction);
-                Some(QuadStream::new(*generator, tail, self.layout.dims, prefix))
+                Some(QuadStream::new(
+                    simd,
+                    *generator,
+                    tail,
+                    self.layout.dims,
+                    prefix,
+                ))
             }
             Source::Given(_) => None,
         }
@@ -281,24 +278,23 @@ impl<T: Real> WithSimd for Forward<'_, T> {
         }
         let (energy_before, speeds) = energy_and_speeds(simd, rows, stride);
         let rule = Rule::new(at.deflection);
-        let stream = at.stream(&mut workspace.drawing.prefix);
+        let stream = at.stream(simd, &mut workspace.drawing.prefix);
         let normals = workspace.drawing.normals.take(4 * padded);
         let [_, scratch, momentum, ..] = &mut workspace.columns;
         let (scratch, momentum) = (scratch.take(padded), momentum.take(padded));
         momentum.fill(T::ZERO);
+        let mut gained = 0.0;
         for group in groups(&collisions[..*self.count]) {
             let squares = at.draw(simd, stream.as_ref(), group, normals);
             for pair in group {
                 let k = pair.index as usize % 4;
                 let z = &mut normals[k * padded..(k + 1) * padded];
                 let (a, b) = two_rows(rows, stride, pair.first as usize, pair.second as usize);
-                let (a, b) = (&mut a[..padded], &mut b[..padded]);
-                add_momentum(simd, -T::ONE, a, b, momentum);
-                deflect::collide(simd, rule, squares[k], z, scratch, a, b);
-                add_momentum(simd, T::ONE, a, b, momentum);
+                let pair = [&mut a[..padded], &mut b[..padded]];
+                gained +=
+                    deflect::collide(simd, rule, squares[k], z, scratch, pair, momentum).to_f64();
             }
         }
-        let (energy_after, _) = energy_and_speeds(simd, rows, stride);
         let mut target = transpose::Target {
             scale: at.dt,
             offset: Some(x),
@@ -315,7 +311,7 @@ impl<T: Real> WithSimd for Forward<'_, T> {
             candidates: (n / 2) as u64,
             accepted: *self.count as u64,
             energy_before,
-            energy_after,
+            energy_after: energy_before + gained,
             momentum_error: if speeds == 0.0 { 0.0 } else { drift / speeds },
         }
     }
@@ -340,7 +336,9 @@ impl<T: Real> WithSimd for Adjoint<'_, T> {
         } = layout;
         let stride = stride(dims);
         let padded = QuadStream::padded_dims(dims);
-        self.gradient_x.copy_from_slice(upstream_x);
+        if let Some(gradient) = self.gradient_x {
+            gradient.copy_from_slice(upstream_x);
+        }
         let [rows_u, rows_v] = &mut workspace.rows;
         let upstream = transpose::Source {
             scale: at.dt,
@@ -364,10 +362,14 @@ impl<T: Real> WithSimd for Adjoint<'_, T> {
             values: at.a,
             offset: at.v,
         };
-        let before = &*particle_major(simd, layout, kicked, rows_v);
+        let before = if rule.adjoint_reads_velocities() {
+            &*particle_major(simd, layout, kicked, rows_v)
+        } else {
+            &[]
+        };
         let rows = particle_major(simd, layout, upstream, rows_u);
         let scratch = workspace.columns[1].take(padded);
-        let stream = at.stream(&mut workspace.drawing.prefix);
+        let stream = at.stream(simd, &mut workspace.drawing.prefix);
         let normals = workspace.drawing.normals.take(4 * padded);
         for group in groups(self.collisions) {
             let squares = at.draw(simd, stream.as_ref(), group, normals);
@@ -375,7 +377,8 @@ impl<T: Real> WithSimd for Adjoint<'_, T> {
                 let k = pair.index as usize % 4;
                 let z = &mut normals[k * padded..(k + 1) * padded];
                 let (i, j) = (pair.first as usize, pair.second as usize);
-                let before = [i, j].map(|k| &before[k * stride..k * stride + padded]);
+                let row = |k: usize| before.get(k * stride..k * stride + padded).unwrap_or(&[]);
+                let before = [row(i), row(j)];
                 let (ua, ub) = two_rows(rows, stride, i, j);
                 let upstream = [&mut ua[..padded], &mut ub[..padded]];
                 deflect::adjoint(simd, rule, squares[k], z, scratch, before, upstream);

@@ -65,7 +65,7 @@ pub(super) fn scatter<T: Real, S: Simd>(
     } = at.layout;
     let (stride, padded) = (stride(dims), QuadStream::padded_dims(dims));
     let tail = at.generator.tail(at.sample, Purpose::Direction);
-    let stream = QuadStream::new(*at.generator, tail, dims, &mut scratch.prefix);
+    let stream = QuadStream::new(simd, *at.generator, tail, dims, &mut scratch.prefix);
     let sums = scratch.sums.take(n * stride);
     sums.fill(T::ZERO);
     let normals = scratch.normals.take(4 * padded);
@@ -150,7 +150,7 @@ pub(super) fn along<T: Real, S: Simd>(
     } = at.layout;
     let (stride, padded) = (stride(dims), QuadStream::padded_dims(dims));
     let tail = at.generator.tail(at.sample, Purpose::Direction);
-    let stream = QuadStream::new(*at.generator, tail, dims, &mut scratch.prefix);
+    let stream = QuadStream::new(simd, *at.generator, tail, dims, &mut scratch.prefix);
     let rows = scratch.sums.take(n * stride);
     rows.fill(T::ZERO);
     let source = transpose::Source {

@@ -21,12 +21,12 @@ mod pool;
 
 use pulp::{Simd, WithSimd};
 
+use super::coupling::{Mask, add_degrees, couple, mask};
 use super::draws::{Generator, Pool};
 use super::pairwise::{self, Threshold};
 use super::{Diagnostics, Layout, Positions, columns};
 use crate::Real;
-use crate::product::{Matrix, multiply};
-use crate::workspace::{Buffer, Drawing, Workspace};
+use crate::workspace::{Drawing, Workspace};
 
 /// Where one sample's directions come from.
 #[derive(Clone, Copy)]
@@ -76,84 +76,25 @@ pub(super) struct Adjoint<'a, T: Real> {
     pub speeds: &'a [T],
     pub upstream_x: &'a [T],
     pub upstream_v: Option<&'a [T]>,
-    pub gradient_x: &'a mut [T],
+    pub gradient_x: Option<&'a mut [T]>,
     pub gradient_a: &'a mut [T],
     pub gradient_v: Option<&'a mut [T]>,
 }
 
-/// Who collides with whom.
-enum Mask<'a, T> {
-    Everybody,
-    /// The pair matrix of zeros and ones.
-    Matrix(&'a [T]),
-}
-
-/// `out <- factor values M` or, accumulating, `out + factor values M`.
-#[inline(always)]
-fn couple<T: Real, S: Simd>(
-    simd: S,
-    layout: Layout,
-    mask: &Mask<'_, T>,
-    factor: T,
-    values: &[T],
-    out: &mut [T],
-    accumulate: bool,
-) {
-    let (n, size) = (layout.particles, layout.dims * layout.particles);
-    let (values, out) = (&values[..size], &mut out[..size]);
-    match mask {
-        Mask::Everybody => columns::others(simd, n, factor, values, out, accumulate),
-        Mask::Matrix(matrix) => {
-            let values = Matrix {
-                values,
-                strides: (n, 1),
-            };
-            let matrix = Matrix {
-                values: matrix,
-                strides: (pairwise::stride(n), 1),
-            };
-            let before = if accumulate { T::ONE } else { T::ZERO };
-            multiply([layout.dims, n, n], factor, values, matrix, before, out, n);
-        }
-    }
-}
-
-/// The mask of the accepted pairs, and `1 + k/2` and `1 / (1 + k)` over a period.
-#[inline(always)]
-fn mask<'a, T: Real, S: Simd>(
-    simd: S,
-    layout: Layout,
-    accepted: usize,
-    speeds: &[T],
-    matrix: &'a mut Buffer<T>,
-    columns: &mut [Buffer<T>; 5],
-) -> Mask<'a, T> {
-    let n = layout.particles;
-    let period = columns::period(n);
-    let [degrees, own, share, ..] = columns;
-    let degrees = degrees.take(n);
-    let mask = if accepted == n * (n - 1) / 2 {
-        degrees.fill(T::from_f64((n - 1) as f64));
-        Mask::Everybody
-    } else {
-        let matrix = matrix.take(pairwise::matrix_length(n));
-        pairwise::indicate(simd, speeds, matrix);
-        pairwise::mirror(n, matrix);
-        pairwise::row_sums(simd, n, matrix, degrees);
-        Mask::Matrix(matrix)
-    };
+/// `1 + k/2` and `1 / (1 + k)` over a period, from the numbers of partners `k`.
+fn shares<T: Real>(particles: usize, degrees: &[T], own: &mut [T], share: &mut [T]) {
     let half = T::from_f64(0.5);
-    columns::repeat(
-        degrees.iter().map(|&k| T::ONE + k * half),
-        n,
-        own.take(period),
-    );
+    columns::repeat(degrees.iter().map(|&k| T::ONE + k * half), particles, own);
     columns::repeat(
         degrees.iter().map(|&k| T::ONE / (T::ONE + k)),
-        n,
-        share.take(period),
+        particles,
+        share,
     );
-    mask
+}
+
+/// How many relative speeds are those of accepted pairs.
+fn accepted<T: Real>(speeds: &[T]) -> usize {
+    speeds.iter().filter(|&&g| g != T::ZERO).count()
 }
 
 impl<T: Real> WithSimd for Forward<'_, T> {
@@ -197,24 +138,19 @@ impl<T: Real> WithSimd for Forward<'_, T> {
         if accepted == 0 {
             change[..size].copy_from_slice(&v[..size]);
         } else {
-            let mask = mask(
-                simd,
-                layout,
-                accepted,
-                speeds,
-                &mut workspace.mask,
-                &mut workspace.columns,
-            );
+            let [degrees, own, share, ..] = &mut workspace.columns;
+            let (degrees, own, share) = (degrees.take(n), own.take(period), share.take(period));
+            let coupling = &mut workspace.coupling;
+            let (mask, mut rows) = mask(simd, n, accepted, speeds, coupling, degrees);
+            shares(n, degrees, own, share);
             at.scatter(simd, packed, &mut workspace.drawing, &mut change[..size]);
             let half = T::from_f64(0.5);
-            couple(simd, layout, &mask, -half, v, change, true);
-            let [_, own, share, ..] = &mut workspace.columns;
-            let (own, share) = (own.take(period), share.take(period));
+            couple(simd, layout, mask, -half, (v, change), true, &mut rows);
             // The new velocity ends up in `change`, the old one stays for the diagnostics.
             columns::add_scaled(simd, own, &v[..padded], change);
             if at.positions == Positions::Merged {
                 let merged = workspace.merged.take(padded);
-                couple(simd, layout, &mask, half, x, merged, false);
+                couple(simd, layout, mask, half, (x, merged), false, &mut rows);
                 columns::scale_and_add(simd, own, merged, &mut x[..padded]);
                 columns::scale(simd, share, &mut x[..padded]);
             }
@@ -306,11 +242,13 @@ impl<T: Real> WithSimd for Adjoint<'_, T> {
         let size = n * dims;
         let padded = columns::padded(size);
         let period = columns::period(n);
-        let accepted = packed.iter().filter(|&&g| g != T::ZERO).count();
+        let accepted = accepted(packed);
         let upstream = workspace.upstream.take(padded);
         columns::kick(at.dt, upstream_x, upstream_v, upstream);
         if accepted == 0 {
-            self.gradient_x.copy_from_slice(upstream_x);
+            if let Some(gradient) = self.gradient_x {
+                gradient.copy_from_slice(upstream_x);
+            }
         } else {
             let v = workspace.velocities.take(padded);
             columns::kick(at.dt, at.a, at.v, v);
@@ -324,14 +262,11 @@ impl<T: Real> WithSimd for Adjoint<'_, T> {
                 row.copy_from_slice(&packed[start..start + row.len()]);
                 start += row.len();
             }
-            let mask = mask(
-                simd,
-                layout,
-                accepted,
-                speeds,
-                &mut workspace.mask,
-                &mut workspace.columns,
-            );
+            let [degrees, own, share, sums, repeated] = &mut workspace.columns;
+            let (degrees, own, share) = (degrees.take(n), own.take(period), share.take(period));
+            let coupling = &mut workspace.coupling;
+            let (mask, mut rows) = mask(simd, n, accepted, speeds, coupling, degrees);
+            shares(n, degrees, own, share);
 
             let weights = workspace.weights.take(length);
             at.along(
@@ -342,38 +277,53 @@ impl<T: Real> WithSimd for Adjoint<'_, T> {
                 weights,
             );
             pairwise::divide_where_positive(simd, n, speeds, weights);
-            pairwise::mirror(n, weights);
-            let [_, own, share, sums, repeated] = &mut workspace.columns;
-            let (own, share) = (own.take(period), share.take(period));
             let sums = sums.take(n);
-            pairwise::row_sums(simd, n, weights, sums);
+            let weighted = if let Mask::Only(pairs) = mask {
+                sums.fill(T::ZERO);
+                add_degrees(pairs, |i, j| weights[i * stride + j], sums);
+                Mask::Weighted(pairs, weights)
+            } else {
+                pairwise::mirror(n, weights);
+                pairwise::row_sums(simd, n, weights, sums);
+                Mask::Matrix(weights)
+            };
             let repeated = repeated.take(period);
             columns::repeat(sums.iter().copied(), n, repeated);
 
             let half = T::from_f64(0.5);
             let change = workspace.change.take(padded);
-            couple(simd, layout, &mask, -half, upstream, change, false);
             couple(
                 simd,
                 layout,
-                &Mask::Matrix(weights),
+                mask,
+                -half,
+                (upstream, change),
+                false,
+                &mut rows,
+            );
+            couple(
+                simd,
+                layout,
+                weighted,
                 -T::ONE,
-                v,
-                change,
+                (v, change),
                 true,
+                &mut rows,
             );
             columns::add_scaled(simd, repeated, v, change);
             columns::scale_and_add(simd, own, change, upstream);
 
-            if at.positions == Positions::Merged {
-                let shared = workspace.positions.take(padded);
-                shared[..size].copy_from_slice(upstream_x);
-                columns::scale(simd, share, shared);
-                couple(simd, layout, &mask, half, shared, change, false);
-                columns::scale_and_add(simd, own, change, shared);
-                self.gradient_x.copy_from_slice(&shared[..size]);
-            } else {
-                self.gradient_x.copy_from_slice(upstream_x);
+            match self.gradient_x {
+                Some(gradient) if at.positions == Positions::Merged => {
+                    let shared = workspace.positions.take(padded);
+                    shared[..size].copy_from_slice(upstream_x);
+                    columns::scale(simd, share, shared);
+                    couple(simd, layout, mask, half, (shared, change), false, &mut rows);
+                    columns::scale_and_add(simd, own, change, shared);
+                    gradient.copy_from_slice(&shared[..size]);
+                }
+                Some(gradient) => gradient.copy_from_slice(upstream_x),
+                None => {}
             }
         }
         for (gradient, &u) in self.gradient_a.iter_mut().zip(&*upstream) {

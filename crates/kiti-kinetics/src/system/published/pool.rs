@@ -13,21 +13,23 @@ use pulp::Simd;
 use super::super::draws::{Pool, Purpose, split_choice};
 use super::super::layout::Layout;
 use super::super::{pairwise, transpose};
-use super::Keyed;
+use super::{Keyed, accepted};
 use crate::Real;
 use crate::normals::QuadStream;
 use crate::product::{Matrix, multiply};
 use crate::workspace::{Buffer, Drawing};
 
 /// Whether pairs take their vectors one by one: a product does three times the work in a given time.
-fn one_by_one(particles: usize, size: usize) -> bool {
-    3 * particles < size
+fn one_by_one<T: Real>(particles: usize, size: usize, speeds: &[T]) -> bool {
+    6 * accepted(speeds) < particles * size
 }
 
 /// Words of the choices of the pairs `(i, j)`, `j > i`.
-fn choices<'a>(at: Keyed<'_>, prefix: &'a mut Buffer<u32>) -> QuadStream<'a> {
+#[inline(always)]
+fn choices<'a, S: Simd>(simd: S, at: Keyed<'_>, prefix: &'a mut Buffer<u32>) -> QuadStream<'a> {
     let tail = at.generator.tail(at.sample, Purpose::PoolChoice);
     QuadStream::new(
+        simd,
         *at.generator,
         tail,
         at.layout.particles.next_multiple_of(64) / 2,
@@ -61,7 +63,7 @@ pub(super) fn scatter<T: Real, S: Simd>(
     let Layout {
         dims, particles: n, ..
     } = at.layout;
-    let separate = one_by_one(n, pool.size);
+    let separate = one_by_one(n, pool.size, speeds);
     let width = if separate {
         row_stride(pool)
     } else {
@@ -75,7 +77,7 @@ pub(super) fn scatter<T: Real, S: Simd>(
     let sums = place.take(n * width);
     sums.fill(T::ZERO);
     let words = scratch.words.take(n.next_multiple_of(64));
-    let stream = choices(at, &mut scratch.prefix);
+    let stream = choices(simd, at, &mut scratch.prefix);
     let mut start = 0;
     for i in 0..n - 1 {
         stream.words(simd, i, i + 1, words);
@@ -160,7 +162,7 @@ pub(super) fn along<T: Real, S: Simd>(
     let Layout {
         dims, particles: n, ..
     } = at.layout;
-    let separate = one_by_one(n, pool.size);
+    let separate = one_by_one(n, pool.size, speeds);
     let width = if separate {
         row_stride(pool)
     } else {
@@ -197,7 +199,7 @@ pub(super) fn along<T: Real, S: Simd>(
         );
     }
     let words = scratch.words.take(n.next_multiple_of(64));
-    let stream = choices(at, &mut scratch.prefix);
+    let stream = choices(simd, at, &mut scratch.prefix);
     let stride = pairwise::stride(n);
     let mut start = 0;
     for i in 0..n - 1 {
