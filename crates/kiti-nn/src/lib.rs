@@ -4,6 +4,8 @@
 //! - [`residual`]: the one switch between `x + f(x)` and everything that is compared with it; [`kinetic`]: the
 //!   kinetic residual itself; [`dropout`]
 //! - [`spectral`], [`pointwise`], [`activation`]: layers of Fourier neural operators; [`loss`]
+//! - [`linear`](mod@linear), [`embedding`](mod@embedding), [`attention`](mod@attention), [`softmax`](mod@softmax),
+//!   [`norm`], [`conv`], [`pool`]: layers of transformers and convolutional networks
 //! - [`var_store`], [`init`]: seeded variables under names; [`optim`], [`schedule`]: optimisers
 //! - [`condensation`]: have a layer's neurons gathered in few directions? [`flops`]: what a model costs
 //!
@@ -56,6 +58,7 @@ pub mod norm;
 mod ops;
 pub mod optim;
 pub mod pointwise;
+pub mod pool;
 pub mod residual;
 mod scaling;
 pub mod schedule;
@@ -74,9 +77,10 @@ pub use flops::Flops;
 pub use kinetic::{KineticResidual, KineticResidualConfig};
 pub use linear::{Linear, LinearConfig};
 pub use loss::{Reduction, cross_entropy, relative_l2};
-pub use norm::{LayerNorm, LayerNormConfig};
+pub use norm::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig};
 pub use optim::{Optimizer, OptimizerConfig, clip_grad_norm};
 pub use pointwise::{PointwiseConv, pointwise_head};
+pub use pool::{PoolConfig, avg_pool2d, global_avg_pool, max_pool2d};
 pub use residual::{Residual, ResidualConfig, Variant, VariantSettings};
 pub use schedule::LearningRateSchedule;
 pub use softmax::softmax;

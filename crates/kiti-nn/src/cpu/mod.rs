@@ -16,10 +16,12 @@ mod special;
 
 pub(crate) mod activation;
 pub(crate) mod attention;
+pub(crate) mod batch_norm;
 pub(crate) mod convolution;
 pub(crate) mod layer_norm;
 pub(crate) mod modes;
 pub(crate) mod optimizer;
+pub(crate) mod pooling;
 pub(crate) mod softmax;
 pub(crate) mod spectral;
 pub(crate) mod storage;

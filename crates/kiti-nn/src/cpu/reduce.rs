@@ -68,6 +68,23 @@ pub(super) fn dot<T: Element>(a: &[T], b: &[T]) -> T {
     total(partial)
 }
 
+/// Sum of `(a - centre) b`.
+#[inline(always)]
+pub(super) fn dot_about<T: Element>(a: &[T], centre: T, b: &[T]) -> T {
+    let mut partial = [T::default(); PARTIAL];
+    let (a_blocks, b_blocks) = (a.chunks_exact(PARTIAL), b.chunks_exact(PARTIAL));
+    let rest = a_blocks.remainder().iter().zip(b_blocks.remainder());
+    for (partial, (a, b)) in partial.iter_mut().zip(rest) {
+        *partial += (*a - centre) * *b;
+    }
+    for (a, b) in a_blocks.zip(b_blocks) {
+        for (partial, (a, b)) in partial.iter_mut().zip(a.iter().zip(b)) {
+            *partial += (*a - centre) * *b;
+        }
+    }
+    total(partial)
+}
+
 /// The largest value; NaN is passed over. -inf for no values.
 #[inline(always)]
 pub(super) fn max<T: Element>(values: &[T]) -> T {

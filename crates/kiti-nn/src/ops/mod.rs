@@ -6,6 +6,7 @@
 
 mod activation;
 mod attention;
+mod batch_norm;
 mod convolution;
 mod cross_entropy;
 mod embedding;
@@ -15,11 +16,13 @@ mod linear;
 mod parameters;
 mod pointwise;
 mod pointwise_head;
+mod pooling;
 mod softmax;
 mod spectral;
 
 pub(crate) use activation::activation;
 pub(crate) use attention::{Scores, attention, self_attention};
+pub(crate) use batch_norm::{Statistics, batch_norm};
 pub(crate) use convolution::{Convolution, convolution};
 pub(crate) use cross_entropy::cross_entropy;
 pub(crate) use embedding::embedding;
@@ -28,6 +31,7 @@ pub(crate) use layer_norm::layer_norm;
 pub(crate) use linear::linear;
 pub(crate) use pointwise::{pointwise, pointwise_channels_last};
 pub(crate) use pointwise_head::pointwise_head;
+pub(crate) use pooling::{Kind, Pool, pool};
 pub(crate) use softmax::softmax;
 pub(crate) use spectral::{spectral_1d, spectral_2d};
 

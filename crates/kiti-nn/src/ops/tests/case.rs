@@ -30,7 +30,7 @@ impl Case<'_> {
     }
 
     pub(super) fn leaves(&self) -> Vec<(String, Var)> {
-        let mut leaves = self.store.variables();
+        let mut leaves = self.store.trainable();
         leaves.push(("input".to_owned(), self.input.clone()));
         leaves
     }
