@@ -1,4 +1,4 @@
-//! Activations: GELU (exact), ReLU and tanh, applied element by element.
+//! Activations: GELU (exact, and its tanh approximation), ReLU and tanh, applied element by element.
 
 use candle::{Result, Tensor};
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use crate::ops;
 /// | value | f(x) | f'(x) |
 /// | --- | --- | --- |
 /// | `Gelu` | x Phi(x), Phi the normal distribution function | Phi(x) + x phi(x) |
+/// | `GeluTanh` | x (1 + tanh u) / 2, u = sqrt(2/pi) (x + 0.044715 x^3) | (1 + tanh u) / 2 + x (1 - tanh^2 u) u' / 2 |
 /// | `Relu` | max(x, 0) | 1 where x > 0, else 0 (also at 0) |
 /// | `Tanh` | tanh x | 1 - tanh^2 x |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
@@ -20,6 +21,8 @@ pub enum Activation {
     /// arXiv:1606.08415, section 2.
     #[default]
     Gelu,
+    /// Its tanh approximation, the same section: `gelu_new` of GPT-2, `approximate="tanh"` of PyTorch.
+    GeluTanh,
     /// Rectified linear unit.
     Relu,
     /// Hyperbolic tangent.
@@ -47,6 +50,11 @@ impl Activation {
                 let erf = xs.affine(std::f64::consts::FRAC_1_SQRT_2, 0.0)?.erf()?;
                 xs * erf.affine(0.5, 0.5)?
             }
+            Activation::GeluTanh => {
+                let cubic = xs.sqr()?.affine(0.044_715, 1.0)?.mul(xs)?;
+                let scale = std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;
+                xs * cubic.affine(scale, 0.0)?.tanh()?.affine(0.5, 0.5)?
+            }
             // Not `relu()`: candle's derivative at 0 is 1.
             Activation::Relu => xs.gt(0.0)?.where_cond(xs, &xs.zeros_like()?),
             Activation::Tanh => xs.tanh(),
@@ -61,6 +69,15 @@ impl Activation {
 /// A tensor whose element type is not floating.
 pub fn gelu(xs: &Tensor) -> Result<Tensor> {
     Activation::Gelu.forward(xs)
+}
+
+/// GELU with the tanh approximation, element by element; see [`Activation::GeluTanh`].
+///
+/// # Errors
+///
+/// A tensor whose element type is not floating.
+pub fn gelu_tanh(xs: &Tensor) -> Result<Tensor> {
+    Activation::GeluTanh.forward(xs)
 }
 
 /// max(x, 0), element by element; see [`Activation::Relu`].

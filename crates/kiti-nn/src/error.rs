@@ -92,6 +92,42 @@ pub enum Error {
         /// All known names.
         known: String,
     },
+    /// A tensor that an operation or layer cannot take.
+    #[error("{operation}: {name} has the shape {found:?}; expected {expected}")]
+    Shape {
+        /// The operation or layer.
+        operation: &'static str,
+        /// The tensor.
+        name: &'static str,
+        /// The shape that it must have.
+        expected: String,
+        /// Shape found.
+        found: Vec<usize>,
+    },
+    /// A number of a class or token that does not exist.
+    #[error("{operation}: {name} {found} at position {position}; expected a number below {count}")]
+    Index {
+        /// The operation or layer.
+        operation: &'static str,
+        /// What is numbered.
+        name: &'static str,
+        /// Where in the tensor, counted row by row.
+        position: usize,
+        /// The number found.
+        found: i64,
+        /// How many there are.
+        count: usize,
+    },
+    /// No row of the targets counts: the mean over none is undefined.
+    #[error(
+        "{operation}: none of the {rows} targets counts; give at least one that is not ignored"
+    )]
+    NoTargets {
+        /// The operation.
+        operation: &'static str,
+        /// Rows of the targets.
+        rows: usize,
+    },
     /// A weight cannot be read as neurons.
     #[error("weight {name} of shape {shape:?}: {message}")]
     Weight {

@@ -4,6 +4,8 @@
 //! - [`residual`]: the one switch between `x + f(x)` and everything that is compared with it; [`kinetic`]: the
 //!   kinetic residual itself; [`dropout`]
 //! - [`spectral`], [`pointwise`], [`activation`]: layers of Fourier neural operators; [`loss`]
+//! - [`linear`](mod@linear), [`embedding`](mod@embedding), [`attention`](mod@attention), [`softmax`](mod@softmax),
+//!   [`norm`], [`conv`], [`pool`]: layers of transformers and convolutional networks
 //! - [`var_store`], [`init`]: seeded variables under names; [`optim`], [`schedule`]: optimisers
 //! - [`condensation`]: have a layer's neurons gathered in few directions? [`flops`]: what a model costs
 //!
@@ -39,34 +41,48 @@
 //! ```
 
 pub mod activation;
+pub mod attention;
 pub mod condensation;
 pub mod context;
+pub mod conv;
 mod cpu;
 pub mod dropout;
+pub mod embedding;
 pub mod error;
 pub mod flops;
 pub mod init;
 pub mod kinetic;
+pub mod linear;
 pub mod loss;
+pub mod norm;
 mod ops;
 pub mod optim;
 pub mod pointwise;
+pub mod pool;
 pub mod residual;
 mod scaling;
 pub mod schedule;
+pub mod softmax;
 pub mod spectral;
 pub mod var_store;
 
 pub use activation::Activation;
+pub use attention::{AttentionConfig, attention, self_attention};
 pub use context::{Context, LayerDiagnostics, Mode};
+pub use conv::{Conv1d, Conv1dConfig, Conv2d, Conv2dConfig};
 pub use dropout::Dropout;
+pub use embedding::{Embedding, EmbeddingConfig};
 pub use error::Error;
 pub use flops::Flops;
 pub use kinetic::{KineticResidual, KineticResidualConfig};
-pub use loss::{Reduction, relative_l2};
+pub use linear::{Linear, LinearConfig};
+pub use loss::{Reduction, cross_entropy, relative_l2};
+pub use norm::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig};
 pub use optim::{Optimizer, OptimizerConfig, clip_grad_norm};
 pub use pointwise::{PointwiseConv, pointwise_head};
+pub use pool::{PoolConfig, avg_pool2d, global_avg_pool, max_pool2d};
 pub use residual::{Residual, ResidualConfig, Variant, VariantSettings};
 pub use schedule::LearningRateSchedule;
+pub use softmax::softmax;
 pub use spectral::{SpectralConv1d, SpectralConv1dConfig, SpectralConv2d, SpectralConv2dConfig};
 pub use var_store::{LoadError, VarStore};

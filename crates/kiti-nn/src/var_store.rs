@@ -9,6 +9,7 @@ use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 
 use crate::init;
+use crate::norm::is_buffer;
 
 /// Owns the variables that layers create through its [`builder`](VarStore::builder).
 ///
@@ -79,9 +80,17 @@ impl VarStore {
             .collect()
     }
 
+    /// Every variable that an optimiser changes, sorted by name: all but the [buffers](crate::norm::is_buffer).
+    pub fn trainable(&self) -> Vec<(String, Var)> {
+        let mut variables = self.variables();
+        variables.retain(|(name, _)| !is_buffer(name));
+        variables
+    }
+
     /// Number of trainable numbers.
     pub fn parameter_count(&self) -> usize {
-        self.lock().values().map(|var| var.elem_count()).sum()
+        let trainable = self.trainable();
+        trainable.iter().map(|(_, var)| var.elem_count()).sum()
     }
 
     /// Overwrites every variable with the tensor of the same name, converted to the variable's

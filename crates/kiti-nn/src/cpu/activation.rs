@@ -64,6 +64,7 @@ trait Function {
 }
 
 struct Gelu;
+struct GeluTanh;
 struct Relu;
 struct Tanh;
 
@@ -71,6 +72,13 @@ impl Function for Gelu {
     #[inline(always)]
     fn at<S: Simd, T: Element>(simd: S, x: T::Vector<S>) -> (T::Vector<S>, T::Vector<S>) {
         T::gelu(simd, x)
+    }
+}
+
+impl Function for GeluTanh {
+    #[inline(always)]
+    fn at<S: Simd, T: Element>(simd: S, x: T::Vector<S>) -> (T::Vector<S>, T::Vector<S>) {
+        T::gelu_tanh(simd, x)
     }
 }
 
@@ -100,6 +108,10 @@ trait Job<T: Element> {
 fn run<T: Element, J: Job<T>>(activation: Activation, job: J) {
     match activation {
         Activation::Gelu => dispatch(Kernel::<T, J, Gelu> {
+            job,
+            marker: PhantomData,
+        }),
+        Activation::GeluTanh => dispatch(Kernel::<T, J, GeluTanh> {
             job,
             marker: PhantomData,
         }),

@@ -29,6 +29,8 @@ pub(crate) trait Element: WithDType + Default + Pod {
     fn lanes<S: Simd>() -> usize;
     fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S>;
     fn times<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    fn plus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    fn minus<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// a b + c, rounded once where the processor can.
     fn mul_add<S: Simd>(
         simd: S,
@@ -76,6 +78,10 @@ pub(crate) trait Element: WithDType + Default + Pod {
     );
     /// x Phi(x) and its derivative.
     fn gelu<S: Simd>(simd: S, x: Self::Vector<S>) -> (Self::Vector<S>, Self::Vector<S>);
+    /// GELU with the tanh approximation of Phi, and its derivative.
+    fn gelu_tanh<S: Simd>(simd: S, x: Self::Vector<S>) -> (Self::Vector<S>, Self::Vector<S>);
+    /// exp(x) for x <= 0 (and rounding above it); 0 below -87 in `f32`.
+    fn exp<S: Simd>(simd: S, x: Self::Vector<S>) -> Self::Vector<S>;
     /// tanh x and its derivative.
     fn tanh<S: Simd>(simd: S, x: Self::Vector<S>) -> (Self::Vector<S>, Self::Vector<S>);
     /// max(x, 0) and its derivative, 0 at 0.
@@ -84,9 +90,9 @@ pub(crate) trait Element: WithDType + Default + Pod {
 
 macro_rules! element {
     (
-        $type:ident, $storage:ident, $vector:ident, $mask:ident, $lanes:ident, $splat:ident, $mul:ident, $mul_add:ident,
+        $type:ident, $storage:ident, $vector:ident, $mask:ident, $lanes:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident,
         $negate_mul_add:ident, $sum:ident, $mask_between:ident, $mask_load:ident, $mask_store:ident,
-        $greater:ident, $select:ident, $gelu:path, $tanh:path
+        $greater:ident, $select:ident, $gelu:path, $gelu_tanh:path, $exp:path, $tanh:path
     ) => {
         impl Element for $type {
             type Vector<S: Simd> = S::$vector;
@@ -117,6 +123,14 @@ macro_rules! element {
             #[inline(always)]
             fn times<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
                 simd.$mul(a, b)
+            }
+            #[inline(always)]
+            fn plus<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$add(a, b)
+            }
+            #[inline(always)]
+            fn minus<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$sub(a, b)
             }
             #[inline(always)]
             fn mul_add<S: Simd>(
@@ -178,6 +192,14 @@ macro_rules! element {
                 $gelu(simd, x)
             }
             #[inline(always)]
+            fn gelu_tanh<S: Simd>(simd: S, x: S::$vector) -> (S::$vector, S::$vector) {
+                $gelu_tanh(simd, x)
+            }
+            #[inline(always)]
+            fn exp<S: Simd>(simd: S, x: S::$vector) -> S::$vector {
+                $exp(simd, x)
+            }
+            #[inline(always)]
             fn tanh<S: Simd>(simd: S, x: S::$vector) -> (S::$vector, S::$vector) {
                 $tanh(simd, x)
             }
@@ -201,6 +223,8 @@ element!(
     m32s,
     F32_LANES,
     splat_f32s,
+    add_f32s,
+    sub_f32s,
     mul_f32s,
     mul_add_e_f32s,
     negate_mul_add_e_f32s,
@@ -211,6 +235,8 @@ element!(
     greater_than_f32s,
     select_f32s,
     special::gelu_f32,
+    special::gelu_tanh_f32,
+    special::exp_f32,
     special::tanh_f32
 );
 element!(
@@ -220,6 +246,8 @@ element!(
     m64s,
     F64_LANES,
     splat_f64s,
+    add_f64s,
+    sub_f64s,
     mul_f64s,
     mul_add_e_f64s,
     negate_mul_add_e_f64s,
@@ -230,5 +258,7 @@ element!(
     greater_than_f64s,
     select_f64s,
     special::gelu_f64,
+    special::gelu_tanh_f64,
+    special::exp_f64,
     special::tanh_f64
 );

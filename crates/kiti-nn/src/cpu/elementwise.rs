@@ -2,10 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::{Element, dispatch};
-
-/// Partial sums of a row, so that the additions don't wait for each other.
-const PARTIAL: usize = 32;
+use super::{Element, dispatch, reduce};
 
 /// `products = a b`, element by element.
 pub(crate) fn multiply<T: Element>(a: &[T], b: &[T], products: &mut [T]) {
@@ -71,21 +68,7 @@ impl<T: Element> WithSimd for RowSums<'_, T> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for (row, sum) in self.rows.chunks_exact(self.width).zip(self.sums) {
-            let mut partial = [T::default(); PARTIAL];
-            let blocks = row.chunks_exact(PARTIAL);
-            for (partial, value) in partial.iter_mut().zip(blocks.remainder()) {
-                *partial += *value;
-            }
-            for block in blocks {
-                for (partial, value) in partial.iter_mut().zip(block) {
-                    *partial += *value;
-                }
-            }
-            let mut total = T::default();
-            for partial in partial {
-                total += partial;
-            }
-            *sum += total;
+            *sum += reduce::sum(row);
         }
     }
 }

@@ -7,20 +7,29 @@
 
 mod element;
 mod elementwise;
+mod general_product;
 mod inner;
 mod product;
+mod reduce;
 mod scratch;
 mod special;
 
 pub(crate) mod activation;
+pub(crate) mod attention;
+pub(crate) mod batch_norm;
+pub(crate) mod convolution;
+pub(crate) mod layer_norm;
 pub(crate) mod modes;
 pub(crate) mod optimizer;
+pub(crate) mod pooling;
+pub(crate) mod softmax;
 pub(crate) mod spectral;
 pub(crate) mod storage;
 pub(crate) mod weights;
 
 pub(crate) use element::{Element, dispatch};
 pub(crate) use elementwise::{add_in_place, multiply, row_sums};
+pub(crate) use general_product::general_product;
 pub(crate) use inner::inner_products;
 pub(crate) use product::{Start, Strided, product};
 pub(crate) use scratch::with_scratch;

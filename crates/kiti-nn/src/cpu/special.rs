@@ -1,4 +1,4 @@
-//! GELU and tanh with their derivatives, a register at a time.
+//! The exponential, and GELU and tanh with their derivatives, a register at a time.
 //!
 //! In `f32` by polynomials (least maximal error, fitted in double precision; the coefficients are rounded to
 //! `f32`), in `f64` by the mathematical library, lane by lane.
@@ -60,14 +60,19 @@ fn polynomial<S: Simd, const N: usize>(simd: S, c: [f32; N], x: S::f32s) -> S::f
     value
 }
 
-/// exp(y) for y <= 0.
+/// exp(y) for y <= 0, as if y were at least -87.
 #[inline(always)]
 fn exp_negative<S: Simd>(simd: S, y: S::f32s) -> S::f32s {
+    exp_bounded(simd, simd.max_f32s(y, simd.splat_f32s(-87.0)))
+}
+
+/// exp(y) for -87 <= y <= 0.
+#[inline(always)]
+fn exp_bounded<S: Simd>(simd: S, y: S::f32s) -> S::f32s {
     // Adding 1.5 2^23 rounds to an integer and leaves it in the low bits.
     const ROUND: f32 = 12_582_912.0;
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
     const LOG2_E_LOW: f32 = 1.925_963e-8;
-    let y = simd.max_f32s(y, simd.splat_f32s(-87.0));
     let log2_e = simd.splat_f32s(LOG2_E);
     let shifted = simd.mul_add_e_f32s(y, log2_e, simd.splat_f32s(ROUND));
     let whole = simd.sub_f32s(shifted, simd.splat_f32s(ROUND));
@@ -117,6 +122,32 @@ pub(super) fn tanh_f32<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
     (y, simd.negate_mul_add_e_f32s(y, y, one))
 }
 
+/// sqrt(2 / pi) and the cubic coefficient of the approximation x (1 + tanh(a (x + b x^3))) / 2.
+const GELU_TANH: [f64; 2] = [0.797_884_560_802_865_4, 0.044_715];
+
+#[inline(always)]
+pub(super) fn gelu_tanh_f32<S: Simd>(simd: S, x: S::f32s) -> (S::f32s, S::f32s) {
+    let [a, b] = GELU_TANH.map(|value| value as f32);
+    let half = simd.splat_f32s(0.5);
+    let square = simd.mul_f32s(x, x);
+    let slope = simd.splat_f32s(a);
+    let cubic = simd.mul_add_e_f32s(simd.splat_f32s(a * b), square, slope);
+    let (tanh, tanh_slope) = tanh_f32(simd, simd.mul_f32s(x, cubic));
+    let phi = simd.mul_add_e_f32s(half, tanh, half);
+    let inner_slope = simd.mul_add_e_f32s(simd.splat_f32s(3.0 * a * b), square, slope);
+    let density = simd.mul_f32s(half, simd.mul_f32s(tanh_slope, inner_slope));
+    (simd.mul_f32s(x, phi), simd.mul_add_e_f32s(x, density, phi))
+}
+
+/// exp(y) for y <= 0, 0 below -87; NaN stays NaN.
+#[inline(always)]
+pub(super) fn exp_f32<S: Simd>(simd: S, y: S::f32s) -> S::f32s {
+    let lowest = simd.splat_f32s(-87.0);
+    let vanishes = simd.less_than_f32s(y, lowest);
+    let value = exp_bounded(simd, simd.select_f32s(vanishes, lowest, y));
+    simd.select_f32s(vanishes, simd.splat_f32s(0.0), value)
+}
+
 #[inline(always)]
 fn each_lane<S: Simd>(x: S::f64s, f: impl Fn(f64) -> (f64, f64)) -> (S::f64s, S::f64s) {
     let (mut value, mut derivative) = (x, x);
@@ -136,6 +167,22 @@ pub(super) fn gelu_f64<S: Simd>(_: S, x: S::f64s) -> (S::f64s, S::f64s) {
         let density = (-0.5 * x * x).exp() / std::f64::consts::TAU.sqrt();
         (x * phi, phi + x * density)
     })
+}
+
+#[inline(always)]
+pub(super) fn gelu_tanh_f64<S: Simd>(_: S, x: S::f64s) -> (S::f64s, S::f64s) {
+    let [a, b] = GELU_TANH;
+    each_lane::<S>(x, |x| {
+        let tanh = (a * (x + b * x * x * x)).tanh();
+        let phi = 0.5 * (1.0 + tanh);
+        let density = 0.5 * (1.0 - tanh * tanh) * a * (1.0 + 3.0 * b * x * x);
+        (x * phi, phi + x * density)
+    })
+}
+
+#[inline(always)]
+pub(super) fn exp_f64<S: Simd>(_: S, x: S::f64s) -> S::f64s {
+    each_lane::<S>(x, |x| (x.exp(), x)).0
 }
 
 #[inline(always)]

@@ -90,38 +90,98 @@ pub(crate) fn tensor<T: Element>(values: Vec<T>, shape: impl Into<Shape>) -> Res
 
 /// Vectors of `chunks * lengths[i]` elements, filled in parallel: `f(index, [..])` gets the chunk of that index of
 /// each vector, zeroed.
-///
-/// Zeroing chunk by chunk leaves it in the cache for `f`, and touches fresh pages on all threads.
 pub(crate) fn filled<T: Element, const N: usize>(
     chunks: usize,
     lengths: [usize; N],
     f: impl Fn(usize, [&mut [T]; N]) + Sync,
 ) -> [Vec<T>; N] {
-    let mut vectors = lengths.map(|length| Vec::with_capacity(chunks * length));
-    let pointers: [Pointer<T>; N] = std::array::from_fn(|i| Pointer(vectors[i].as_mut_ptr()));
+    let totals = lengths.map(|length| chunks * length);
+    filled_parts(chunks, totals, lengths, f)
+}
+
+/// As [`filled`] for vectors of `totals[i]` elements, the last chunk of each shorter where they end.
+///
+/// Zeroing chunk by chunk leaves it in the cache for `f`, and touches fresh pages on all threads.
+pub(crate) fn filled_parts<T: Element, const N: usize>(
+    chunks: usize,
+    totals: [usize; N],
+    lengths: [usize; N],
+    f: impl Fn(usize, [&mut [T]; N]) + Sync,
+) -> [Vec<T>; N] {
+    let mut vectors = totals.map(Vec::with_capacity);
+    let parts: [Scattered<T>; N] =
+        std::array::from_fn(|i| Scattered::over(&mut vectors[i], totals[i]));
+    for (total, length) in totals.iter().zip(lengths) {
+        assert!(
+            *total <= chunks * length,
+            "the chunks must cover the vector"
+        );
+    }
     (0..chunks).into_par_iter().for_each(|index| {
         let chunk = |i: usize| {
-            // SAFETY: the vector has room for `chunks * length` elements, `index < chunks`, and each index occurs
-            // once, so the chunks of different threads don't overlap.
-            let chunk = unsafe {
-                let first = pointers[i]
-                    .get()
-                    .add(index * lengths[i])
-                    .cast::<MaybeUninit<T>>();
-                std::slice::from_raw_parts_mut(first, lengths[i])
-            };
-            chunk.fill(MaybeUninit::new(T::default()));
-            // SAFETY: every element was just written.
-            unsafe { &mut *(std::ptr::from_mut(chunk) as *mut [T]) }
+            let range = index * lengths[i]..(index + 1) * lengths[i];
+            // SAFETY: each index occurs once, so the chunks don't overlap.
+            unsafe { parts[i].zeroed(range.start.min(totals[i])..range.end.min(totals[i])) }
         };
         f(index, std::array::from_fn(chunk));
     });
-    for (vector, length) in vectors.iter_mut().zip(lengths) {
-        // SAFETY: all chunks, hence all elements, have been initialised.
-        unsafe { vector.set_len(chunks * length) };
+    for (vector, total) in vectors.iter_mut().zip(totals) {
+        // SAFETY: the chunks cover the vector and all have been initialised.
+        unsafe { vector.set_len(total) };
     }
     vectors
 }
+
+/// A vector of `length` elements whose parts are filled by several threads, in any order: `f` gets the parts it asks
+/// for.
+///
+/// # Safety
+///
+/// The ranges that `f` asks for must not overlap, and together cover the vector.
+pub(crate) unsafe fn scattered<T: Element>(length: usize, f: impl FnOnce(&Scattered<T>)) -> Vec<T> {
+    let mut vector = Vec::with_capacity(length);
+    f(&Scattered::over(&mut vector, length));
+    // SAFETY: all elements have been initialised, by this function's contract.
+    unsafe { vector.set_len(length) };
+    vector
+}
+
+/// A vector under construction.
+pub(crate) struct Scattered<T> {
+    first: *mut T,
+    length: usize,
+}
+
+impl<T: Element> Scattered<T> {
+    fn over(vector: &mut Vec<T>, length: usize) -> Self {
+        assert!(vector.capacity() >= length);
+        Self {
+            first: vector.as_mut_ptr(),
+            length,
+        }
+    }
+
+    /// The elements of a range, set to zero.
+    ///
+    /// # Safety
+    ///
+    /// No range may overlap one that is in use, and the vector must outlive their use.
+    #[allow(clippy::mut_from_ref)]
+    pub(crate) unsafe fn zeroed(&self, range: std::ops::Range<usize>) -> &mut [T] {
+        assert!(range.start <= range.end && range.end <= self.length);
+        // SAFETY: within the vector's capacity, and nobody else's, by this function's contract.
+        let elements = unsafe {
+            let first = self.first.add(range.start).cast::<MaybeUninit<T>>();
+            std::slice::from_raw_parts_mut(first, range.len())
+        };
+        elements.fill(MaybeUninit::new(T::default()));
+        // SAFETY: every element was just written.
+        unsafe { &mut *(std::ptr::from_mut(elements) as *mut [T]) }
+    }
+}
+
+// SAFETY: threads use ranges that don't overlap, by the contract of `zeroed`.
+unsafe impl<T: Send> Sync for Scattered<T> {}
 
 /// A vector of `length` elements, filled in parallel in chunks of at most `chunk`: `f(range, elements)`.
 pub(crate) fn mapped<T: Element>(
@@ -138,17 +198,6 @@ pub(crate) fn mapped<T: Element>(
         });
     values
 }
-
-struct Pointer<T>(*mut T);
-
-impl<T> Pointer<T> {
-    fn get(&self) -> *mut T {
-        self.0
-    }
-}
-
-// SAFETY: only used by `filled`, which gives each thread other elements.
-unsafe impl<T: Send> Sync for Pointer<T> {}
 
 /// Sums rows of `width` elements: `sum_index rows[index]`, in the order of the index, in parallel over the columns.
 pub(crate) fn sum_rows<T: Element>(rows: &[T], width: usize) -> Vec<T> {

@@ -1,143 +1,24 @@
 //! Each operation against the composition of tensor operations it replaces and against central differences, in double
 //! precision on odd and prime shapes; both in single precision; and bit for bit on pools of several sizes.
 
-use candle::{DType, Device, Result, Shape, Tensor, Var};
-use candle_nn::Init;
+mod case;
+mod grids;
+mod tokens;
 
+use candle::{DType, Device, Result, Var};
+
+use self::case::{Case, bytes, input, random};
+use crate::VarStore;
 use crate::activation::Activation;
 use crate::pointwise::{PointwiseConv, pointwise_head};
 use crate::spectral::{SpectralConv1d, SpectralConv1dConfig, SpectralConv2d, SpectralConv2dConfig};
-use crate::{VarStore, init};
 
-fn random(shape: impl Into<Shape>, dtype: DType, name: &str) -> Result<Tensor> {
-    let init = Init::Randn {
-        mean: 0.0,
-        stdev: 1.0,
-    };
-    init::tensor(init, &shape.into(), dtype, &Device::Cpu, 11, name)
-}
-
-type Operation<'a> = Box<dyn Fn(&Tensor) -> Result<Tensor> + Sync + 'a>;
-
-/// A layer under test: its variables, input and two ways to apply it.
-struct Case<'a> {
-    store: VarStore,
-    input: Var,
-    fast: Operation<'a>,
-    composed: Operation<'a>,
-}
-
-impl Case<'_> {
-    /// The output's inner product with fixed numbers.
-    fn loss(&self, output: &Tensor) -> Result<Tensor> {
-        (output * random(output.shape(), output.dtype(), "upstream")?)?.sum_all()
-    }
-
-    fn leaves(&self) -> Vec<(String, Var)> {
-        let mut leaves = self.store.variables();
-        leaves.push(("input".to_owned(), self.input.clone()));
-        leaves
-    }
-
-    /// Output and gradients, one way and the other, relative to the larger norm.
-    fn compare(&self, tolerance: f64) -> Result<()> {
-        let (fast, composed) = ((self.fast)(&self.input)?, (self.composed)(&self.input)?);
-        assert_eq!(fast.dims(), composed.dims());
-        assert_close("output", &fast, &composed, tolerance)?;
-        let fast = self.loss(&fast)?.backward()?;
-        let composed = self.loss(&composed)?.backward()?;
-        for (name, leaf) in self.leaves() {
-            let found = fast.get(&leaf).expect("every leaf has a gradient");
-            assert_close(
-                &name,
-                found,
-                composed.get(&leaf).expect("as above"),
-                tolerance,
-            )?;
-        }
-        Ok(())
-    }
-
-    /// Gradients against central differences at a few elements of every leaf.
-    fn differences(&self) -> Result<()> {
-        let gradients = self.loss(&(self.fast)(&self.input)?)?.backward()?;
-        for (name, leaf) in self.leaves() {
-            let gradient = gradients.get(&leaf).expect("every leaf has a gradient");
-            let gradient = gradient.flatten_all()?.to_vec1::<f64>()?;
-            let original = leaf.flatten_all()?.to_vec1::<f64>()?;
-            for at in (0..original.len()).step_by(original.len().div_ceil(7)) {
-                let value = |shift: f64| -> Result<f64> {
-                    let mut moved = original.clone();
-                    moved[at] += shift;
-                    leaf.set(&Tensor::from_vec(moved, leaf.shape(), &Device::Cpu)?)?;
-                    self.loss(&(self.fast)(&self.input)?)?.to_scalar()
-                };
-                let step = 1e-5;
-                let difference = (value(step)? - value(-step)?) / (2.0 * step);
-                value(0.0)?;
-                // Truncation is of order step^2, rounding of order 1e-16 |loss| / step.
-                let error = (difference - gradient[at]).abs();
-                assert!(
-                    error < 1e-6 * (1.0 + difference.abs()),
-                    "{name}[{at}]: {difference} {}",
-                    gradient[at]
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// Output and gradients on one, two and five threads.
-    fn threads(&self) -> Result<()> {
-        let bits = |threads: usize| -> Result<Vec<Vec<u8>>> {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .expect("a pool");
-            pool.install(|| {
-                let output = (self.fast)(&self.input)?;
-                let gradients = self.loss(&output)?.backward()?;
-                let mut all = vec![bytes(&output)?];
-                for (_, leaf) in self.leaves() {
-                    all.push(bytes(gradients.get(&leaf).expect("a gradient"))?);
-                }
-                Ok(all)
-            })
-        };
-        let one = bits(1)?;
-        assert!(one == bits(2)? && one == bits(5)?);
-        Ok(())
-    }
-
-    fn check(&self) -> Result<()> {
-        self.compare(1e-12)?;
-        self.differences()?;
-        self.threads()
-    }
-}
-
-fn bytes(tensor: &Tensor) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    tensor.write_bytes(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn assert_close(name: &str, a: &Tensor, b: &Tensor, tolerance: f64) -> Result<()> {
-    let norm = |t: &Tensor| -> Result<f64> {
-        Ok(t.to_dtype(DType::F64)?
-            .sqr()?
-            .sum_all()?
-            .to_scalar::<f64>()?
-            .sqrt())
-    };
-    let error = norm(&(a - b)?)? / norm(b)?.max(1e-300);
-    assert!(error < tolerance, "{name}: relative error {error}");
-    Ok(())
-}
-
-fn input(shape: impl Into<Shape>, dtype: DType) -> Result<Var> {
-    Var::from_tensor(&random(shape, dtype, "input")?)
-}
+const KINDS: [Activation; 4] = [
+    Activation::Gelu,
+    Activation::GeluTanh,
+    Activation::Relu,
+    Activation::Tanh,
+];
 
 fn pointwise(
     dtype: DType,
@@ -208,7 +89,7 @@ fn head(dtype: DType, activation: Activation, sites: usize) -> Result<Case<'stat
 
 #[test]
 fn head_equals_its_composition() -> Result<()> {
-    for activation in [Activation::Gelu, Activation::Relu, Activation::Tanh] {
+    for activation in KINDS {
         head(DType::F64, activation, 37)?.check()?;
         head(DType::F64, activation, 1031)?.compare(1e-12)?;
         head(DType::F32, activation, 1031)?.compare(3e-6)?;
@@ -227,7 +108,7 @@ fn activation(dtype: DType, activation: Activation) -> Result<Case<'static>> {
 
 #[test]
 fn activations_equal_their_compositions() -> Result<()> {
-    for kind in [Activation::Gelu, Activation::Relu, Activation::Tanh] {
+    for kind in KINDS {
         activation(DType::F64, kind)?.check()?;
         activation(DType::F32, kind)?.compare(1e-6)?;
     }
@@ -338,12 +219,7 @@ fn layer_2d(dtype: DType, kind: Option<Activation>) -> Result<Case<'static>> {
 
 #[test]
 fn fourier_layers_equal_their_compositions() -> Result<()> {
-    for kind in [
-        None,
-        Some(Activation::Gelu),
-        Some(Activation::Relu),
-        Some(Activation::Tanh),
-    ] {
+    for kind in KINDS.map(Some).into_iter().chain([None]) {
         layer_1d(DType::F64, kind)?.check()?;
         layer_2d(DType::F64, kind)?.check()?;
         layer_1d(DType::F32, kind)?.compare(2e-6)?;
@@ -355,12 +231,7 @@ fn fourier_layers_equal_their_compositions() -> Result<()> {
 /// One layer and its parts as separate operations must agree to the bit: a model may take either.
 #[test]
 fn a_fused_layer_equals_its_separate_operations_to_the_bit() -> Result<()> {
-    for kind in [
-        None,
-        Some(Activation::Gelu),
-        Some(Activation::Relu),
-        Some(Activation::Tanh),
-    ] {
+    for kind in KINDS.map(Some).into_iter().chain([None]) {
         for [n1, n2] in [[7, 11], [24, 32]] {
             let store = VarStore::new(3, DType::F32, &Device::Cpu);
             let config = SpectralConv2dConfig {

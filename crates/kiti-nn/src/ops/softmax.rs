@@ -1,0 +1,52 @@
+//! Softmax over the last dimension as one operation.
+
+use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, WithDType};
+
+use super::rows_at_a_time;
+use crate::cpu::softmax as kernels;
+use crate::cpu::storage::{filled_parts, for_element, read_all, slice, tensor};
+
+/// Softmax of each row of `xs` `(.., width)`.
+pub(crate) fn softmax(xs: &Tensor) -> Result<Tensor> {
+    let width = xs.dims().last().copied().unwrap_or(1);
+    xs.contiguous()?.apply_op1(Softmax { width })
+}
+
+struct Softmax {
+    width: usize,
+}
+
+impl CustomOp1 for Softmax {
+    fn name(&self) -> &'static str {
+        "kiti-softmax"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        for_element!(candle::backend::BackendStorage::dtype(storage), T => {
+            let x: &[T] = slice(storage, layout)?;
+            let part = rows_at_a_time(self.width) * self.width;
+            let [y] = filled_parts(x.len().div_ceil(part), [x.len()], [part], |index, [y]| {
+                let x = x[index * part..].chunks_exact(self.width);
+                for (x, y) in x.zip(y.chunks_exact_mut(self.width)) {
+                    kernels::forward(x, y);
+                }
+            });
+            Ok((T::to_cpu_storage_owned(y), layout.shape().clone()))
+        })
+    }
+
+    fn bwd(&self, _: &Tensor, result: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        for_element!(result.dtype(), T => read_all::<T, _, 2>([result, grad], |[y, g]| {
+            let part = rows_at_a_time(self.width) * self.width;
+            let chunks = y.len().div_ceil(part);
+            let [x_gradient] = filled_parts(chunks, [y.len()], [part], |index, [x_gradient]| {
+                let rows = y[index * part..].chunks_exact(self.width);
+                let rows = rows.zip(g[index * part..].chunks_exact(self.width));
+                for ((y, g), x_gradient) in rows.zip(x_gradient.chunks_exact_mut(self.width)) {
+                    kernels::backward(y, g, x_gradient);
+                }
+            });
+            tensor(x_gradient, result.shape()).map(Some)
+        }))
+    }
+}
