@@ -152,6 +152,36 @@ pub enum Error {
         /// The range it must lie in.
         expected: &'static str,
     },
+    /// A generator's solution ceased to be finite.
+    #[error(
+        "{equation}: expected finite values, found NaN or infinity in sample {sample} by time \
+         {time}; take a shorter time_step, a finer solver_resolution or weaker settings"
+    )]
+    Diverged {
+        /// The equation.
+        equation: &'static str,
+        /// Number of the sample.
+        sample: usize,
+        /// The time by which it happened.
+        time: f64,
+    },
+    /// A generator's iteration for a linear system did not reach its tolerance.
+    #[error(
+        "{equation}: expected a relative residual of at most {expected:e} in sample {sample}, \
+         found {found:e} after {iterations} iterations; use coefficients that differ less"
+    )]
+    NotConverged {
+        /// The equation.
+        equation: &'static str,
+        /// Number of the sample.
+        sample: usize,
+        /// The tolerance.
+        expected: f64,
+        /// The residual reached.
+        found: f64,
+        /// Iterations made.
+        iterations: usize,
+    },
     /// More memory is needed than can be had.
     #[error("{what} needs {bytes} bytes of memory, more than is available; make it smaller")]
     TooLarge {
