@@ -21,6 +21,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod array_error;
+mod axis_order;
 mod element;
 mod field;
 mod npy;

@@ -9,6 +9,7 @@ use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
+use super::array_error::ArrayError;
 use super::field::Field;
 use super::npy;
 use super::{Container, Stored};
@@ -61,7 +62,7 @@ impl Container for NpzFile {
             .archive
             .by_index(index)
             .map_err(|error| zip_error(&self.path, Some(name), error))?;
-        let located = |error: npy::NpyError| error.located(&self.path, name);
+        let located = |error: ArrayError| error.located(&self.path, name);
         let total = member.size();
         let header = npy::read_header(&mut member, total).map_err(located)?;
         let field = npy::read_data(&mut member, &header).map_err(located)?;

@@ -180,7 +180,7 @@ mod tests {
         let (medium, points, samples) = (BinaryMedium::default(), 17, 4000_u32);
         let cosines = Cosines::new(points);
         let mut values = vec![0.; points * points];
-        let (a, b) = ((4, 8), (9, 8));
+        let (a, b) = ((4, 8), (6, 8));
         let (mut high, mut same) = (0., 0.);
         for sample in 0..samples {
             medium.sample(&cosines, &mut Stream::new(3, [sample, 0, 0]), &mut values);

@@ -68,7 +68,7 @@ impl PoissonSolver {
             let pivots = &self.pivots[row * points..][..points];
             for ((value, below), pivot) in to_row[row * points..].iter_mut().zip(below).zip(pivots)
             {
-                *value += below * pivot;
+                *value += *below * pivot;
             }
         }
         self.transform_rows(grid, scratch);
