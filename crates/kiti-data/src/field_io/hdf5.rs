@@ -8,7 +8,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use half::f16;
-use hdf5_reader::{Dataset, Datatype, Group, H5Type, Hdf5File, OpenOptions, SliceInfo, SliceInfoElem};
+use hdf5_reader::error::{Error as Hdf5Error, Result as Hdf5Result};
+use hdf5_reader::group::Group;
+use hdf5_reader::{Dataset, Datatype, H5Type, Hdf5File, OpenOptions, SliceInfo, SliceInfoElem};
 
 use super::axis_order::last_axis_fastest;
 use super::element::ElementType;
@@ -32,7 +34,9 @@ pub(crate) fn recognises(path: &Path) -> Result<bool> {
     let mut start = Vec::new();
     let file = File::open(path).map_err(failed)?;
     file.take(520).read_to_end(&mut start).map_err(failed)?;
-    Ok([0, 512].iter().any(|&at| start.get(at..at + 8) == Some(SIGNATURE)))
+    Ok([0, 512]
+        .iter()
+        .any(|&at| start.get(at..at + 8) == Some(SIGNATURE)))
 }
 
 /// An open file and the paths of its arrays.
@@ -56,7 +60,9 @@ impl Hdf5Arrays {
         }
         let failed = |source| Error::io("read", path, source);
         let mut text = Vec::new();
-        let beginning = File::open(path).map_err(failed)?.take(MATLAB_TEXT.len() as u64);
+        let beginning = File::open(path)
+            .map_err(failed)?
+            .take(MATLAB_TEXT.len() as u64);
         { beginning }.read_to_end(&mut text).map_err(failed)?;
         // Memory is asked for by a read only, which the file's own size bounds.
         let options = OpenOptions::default().with_max_read_bytes(usize::MAX);
@@ -88,7 +94,10 @@ impl Hdf5Arrays {
     }
 
     fn shape_of(&self, name: &str, dataset: &Dataset) -> Result<Vec<usize>> {
-        let extents = dataset.shape().iter().map(|&extent| usize::try_from(extent));
+        let extents = dataset
+            .shape()
+            .iter()
+            .map(|&extent| usize::try_from(extent));
         let mut shape = extents
             .collect::<std::result::Result<Vec<_>, _>>()
             .ok()
@@ -112,7 +121,7 @@ fn collect_names(
     prefix: &str,
     depth: usize,
     names: &mut Vec<String>,
-) -> hdf5_reader::Result<()> {
+) -> Hdf5Result<()> {
     let (groups, datasets) = group.member_names()?;
     names.extend(datasets.into_iter().map(|name| format!("{prefix}{name}")));
     for name in groups {
@@ -124,9 +133,9 @@ fn collect_names(
     Ok(())
 }
 
-fn damaged(path: &Path, array: Option<&str>, error: hdf5_reader::Error) -> Error {
+fn damaged(path: &Path, array: Option<&str>, error: Hdf5Error) -> Error {
     match error {
-        hdf5_reader::Error::Io(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => {
+        Hdf5Error::Io(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => {
             Error::io("read", path, source)
         }
         error => Error::Malformed {
@@ -180,7 +189,8 @@ impl Container for Hdf5Arrays {
         let data = read_data(&dataset, element, &SliceInfo { selections })
             .map_err(|error| damaged(&self.path, Some(name), error))?;
         let data = if self.reversed {
-            last_axis_fastest(data, &shape).map_err(|source| Error::io("read", &self.path, source))?
+            last_axis_fastest(data, &shape)
+                .map_err(|source| Error::io("read", &self.path, source))?
         } else {
             data
         };
@@ -196,12 +206,12 @@ fn read_data(
     dataset: &Dataset,
     element: ElementType,
     selection: &SliceInfo,
-) -> hdf5_reader::Result<FieldData> {
+) -> Hdf5Result<FieldData> {
     fn values<T: H5Type, V>(
         dataset: &Dataset,
         selection: &SliceInfo,
         convert: impl Fn(T) -> V,
-    ) -> hdf5_reader::Result<Vec<V>> {
+    ) -> Hdf5Result<Vec<V>> {
         let array = dataset.read_slice::<T>(selection)?;
         Ok(array.into_iter().map(convert).collect())
     }
@@ -272,7 +282,7 @@ fn type_name(datatype: &Datatype) -> String {
         }
         Datatype::Array { .. } => "array".to_owned(),
         Datatype::Enum { .. } => "enumeration".to_owned(),
-        Datatype::VarLen { .. } => "sequence of varying length".to_owned(),
+        Datatype::VarLen { .. } => "text or sequence of varying length".to_owned(),
         Datatype::Reference { .. } => "reference".to_owned(),
         _ => "other".to_owned(),
     }
@@ -290,8 +300,12 @@ impl H5Type for Half {
         }
     }
 
-    fn from_bytes(bytes: &[u8], datatype: &Datatype) -> hdf5_reader::Result<Self> {
-        let Datatype::FloatingPoint { size: 2, byte_order } = datatype else {
+    fn from_bytes(bytes: &[u8], datatype: &Datatype) -> Hdf5Result<Self> {
+        let Datatype::FloatingPoint {
+            size: 2,
+            byte_order,
+        } = datatype
+        else {
             return Err(mismatch("half precision", datatype));
         };
         let &[a, b] = bytes else {
@@ -317,7 +331,7 @@ impl H5Type for Boolean {
         u8::hdf5_type()
     }
 
-    fn from_bytes(bytes: &[u8], datatype: &Datatype) -> hdf5_reader::Result<Self> {
+    fn from_bytes(bytes: &[u8], datatype: &Datatype) -> Hdf5Result<Self> {
         match bytes {
             &[byte] => Ok(Self(byte != 0)),
             _ => Err(mismatch("1 byte", datatype)),
@@ -329,8 +343,8 @@ impl H5Type for Boolean {
     }
 }
 
-fn mismatch(expected: &str, datatype: &Datatype) -> hdf5_reader::Error {
-    hdf5_reader::Error::TypeMismatch {
+fn mismatch(expected: &str, datatype: &Datatype) -> Hdf5Error {
+    Hdf5Error::TypeMismatch {
         expected: expected.to_owned(),
         actual: type_name(datatype),
     }

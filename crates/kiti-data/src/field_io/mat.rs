@@ -171,33 +171,33 @@ fn located(error: ArrayError, path: &Path, array: Option<&str>) -> Error {
 
 /// Reads the first 128 bytes: version 5 and the order of bytes.
 fn read_file_header(mut file: &File, total: u64) -> Parsed<ByteOrder> {
-    let mut header = [0; FILE_HEADER as usize];
-    if total < FILE_HEADER {
+    let mut header = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.take(FILE_HEADER).read_to_end(&mut header)?;
+    // Version 4 has no text at its start but a small number, of either byte order.
+    if header.len() >= 4 && header[..4].contains(&0) {
+        return Err(ArrayError::malformed(
+            "a MATLAB file of version 5",
+            "no text at its start, as in version 4 (in MATLAB, save it again with -v7)",
+        ));
+    }
+    let Some(end) = header.get(124..) else {
         return Err(ArrayError::malformed(
             format!("a MATLAB file of version 5, {FILE_HEADER} bytes at least"),
             format!("{total} bytes"),
         ));
-    }
-    file.seek(SeekFrom::Start(0))?;
-    file.read_exact(&mut header)?;
-    let (order, version) = match &header[126..] {
-        b"IM" => (ByteOrder::Little, header[125]),
-        b"MI" => (ByteOrder::Big, header[124]),
-        // A header of version 4 begins with a small number, of either byte order.
-        _ if header[..4].contains(&0) => {
-            return Err(ArrayError::malformed(
-                "a MATLAB file of version 5",
-                "no text header, as in version 4 (in MATLAB, save it again with -v7)",
-            ));
-        }
+    };
+    let (order, version) = match end {
+        [_, version, b'I', b'M'] => (ByteOrder::Little, version),
+        [version, _, b'M', b'I'] => (ByteOrder::Big, version),
         other => {
             return Err(ArrayError::malformed(
                 "a MATLAB file of version 5, the letters IM or MI at byte 126",
-                format!("{:?}", String::from_utf8_lossy(other)),
+                format!("{:?}", String::from_utf8_lossy(&other[2..])),
             ));
         }
     };
-    if version != 1 {
+    if *version != 1 {
         return Err(ArrayError::malformed(
             "a MATLAB file of version 5",
             format!("the version number {version} in its header"),
@@ -476,7 +476,9 @@ fn stored_type(kind: u32) -> Option<ElementType> {
 fn interleave(real: FieldData, imaginary: FieldData) -> FieldData {
     fn zip<T>(real: Vec<T>, imaginary: Vec<T>) -> Vec<T> {
         let pairs = real.into_iter().zip(imaginary);
-        pairs.flat_map(|(real, imaginary)| [real, imaginary]).collect()
+        pairs
+            .flat_map(|(real, imaginary)| [real, imaginary])
+            .collect()
     }
     match (real, imaginary) {
         (FieldData::F32(real), FieldData::F32(imaginary)) => FieldData::F32(zip(real, imaginary)),

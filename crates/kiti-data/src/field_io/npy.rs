@@ -5,7 +5,7 @@
 //! Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::array_error::ArrayError;
@@ -49,7 +49,15 @@ impl Container for NpyFile {
         vec![self.name.clone()]
     }
 
+    fn shape(&mut self, _: &str) -> Result<Vec<usize>> {
+        Ok(self.header.shape.clone())
+    }
+
     fn read(&mut self, name: &str) -> Result<Stored> {
+        let start = SeekFrom::Start(self.header.length);
+        self.reader
+            .seek(start)
+            .map_err(|source| Error::io("read", &self.path, source))?;
         let field = read_data(&mut self.reader, &self.header)
             .map_err(|error| error.located(&self.path, name))?;
         Ok(Stored {
@@ -68,6 +76,8 @@ pub(crate) fn array_name(path: &Path) -> String {
 
 /// The header of a `.npy` file.
 pub(crate) struct Header {
+    /// Bytes before the data.
+    length: u64,
     pub(crate) element: ElementType,
     pub(crate) order: ByteOrder,
     fortran_order: bool,
@@ -121,9 +131,10 @@ pub(crate) fn read_header(
     let mut text = vec![0; length];
     reader.read_exact(&mut text)?;
     let text = String::from_utf8_lossy(&text);
-    let header = parse_header(&text)?;
+    let mut header = parse_header(&text)?;
+    header.length = (before + length) as u64;
     let demanded = (header.count as u128) * (header.element.size() as u128);
-    let present = u128::from(total.saturating_sub((before + length) as u64));
+    let present = u128::from(total.saturating_sub(header.length));
     if demanded != present {
         return Err(ArrayError::malformed(
             format!("{demanded} bytes of data for shape {:?}", header.shape),
@@ -231,6 +242,7 @@ fn parse_header(text: &str) -> std::result::Result<Header, ArrayError> {
     let element = ElementType::from_numpy(code).ok_or_else(unsupported)?;
     let count = element_count(&shape).ok_or_else(|| bad("a shape whose product fits"))?;
     Ok(Header {
+        length: 0,
         element,
         order,
         fortran_order,

@@ -51,7 +51,10 @@ impl AxisSlice {
 /// Refuses slices that an array of `shape` does not have.
 pub(crate) fn check(path: &Path, name: &str, shape: &[usize], slices: &[AxisSlice]) -> Result<()> {
     let fitting = shape.len() == slices.len()
-        && shape.iter().zip(slices).all(|(&extent, slice)| slice.fits(extent));
+        && shape
+            .iter()
+            .zip(slices)
+            .all(|(&extent, slice)| slice.fits(extent));
     if fitting {
         return Ok(());
     }
