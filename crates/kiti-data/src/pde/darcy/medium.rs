@@ -1,15 +1,13 @@
 //! Random media of two materials in the unit square.
 
 use std::f64::consts::PI;
-use std::fmt;
-use std::sync::Arc;
 
-use rustdct::{Dct1, DctPlanner};
 use serde::{Deserialize, Serialize};
 
 use kiti_kinetics::rng::Stream;
 
 use super::super::settings::{require, require_positive};
+use super::half_waves::HalfWaves;
 use crate::Result;
 
 /// The law of a medium with two coefficients: `high` where a Gaussian random function `g` is not
@@ -98,18 +96,10 @@ impl BinaryMedium {
 }
 
 /// Sums cosine series on a square grid that includes the boundary.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Cosines {
     points: usize,
-    transform: Arc<dyn Dct1<f64>>,
-}
-
-impl fmt::Debug for Cosines {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cosines")
-            .field("points", &self.points)
-            .finish_non_exhaustive()
-    }
+    waves: HalfWaves,
 }
 
 impl Cosines {
@@ -117,19 +107,17 @@ impl Cosines {
     pub(super) fn new(points: usize) -> Self {
         Self {
             points,
-            transform: DctPlanner::new().plan_dct1(points),
+            waves: HalfWaves::new(points),
         }
     }
 
     /// Replaces the coefficients `c[k, l]` by `sum_kl c[k, l] cos(pi k i/M) cos(pi l j/M)` with
-    /// `M = points - 1`; those with `k = M` or `l = M` must be 0.
+    /// `M = points - 1`.
     fn sum(&self, grid: &mut [f64]) {
-        let mut scratch = vec![0.; self.transform.get_scratch_len()];
+        let mut scratch = self.waves.scratch();
         for _ in 0..2 {
             for row in grid.chunks_exact_mut(self.points) {
-                // The transform counts the first and last term by half.
-                row[0] *= 2.;
-                self.transform.process_dct1_with_scratch(row, &mut scratch);
+                self.waves.cosines(row, &mut scratch);
             }
             transpose(grid, self.points);
         }

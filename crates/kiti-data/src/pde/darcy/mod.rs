@@ -1,5 +1,6 @@
 //! Steady flow through a random medium in the unit square (Darcy's law).
 
+mod half_waves;
 mod medium;
 mod poisson;
 mod solver;

@@ -1,5 +1,6 @@
 //! Flow through a medium: finite volumes, solved by conjugate gradients.
 
+use super::half_waves::HalfWaveScratch;
 use super::poisson::PoissonSolver;
 use crate::{Error, Result};
 
@@ -48,7 +49,7 @@ pub(super) struct Workspace {
     preconditioned: Vec<f64>,
     direction: Vec<f64>,
     outflow: Vec<f64>,
-    scratch: Vec<f64>,
+    scratch: HalfWaveScratch,
 }
 
 /// How an iteration ended before its tolerance.
@@ -125,7 +126,7 @@ impl DarcySolver {
             preconditioned: zeros(),
             direction: zeros(),
             outflow: zeros(),
-            scratch: vec![0.; self.poisson.scratch_len()],
+            scratch: self.poisson.scratch(),
         }
     }
 
