@@ -32,7 +32,8 @@ pub enum Error {
     },
     /// The file's extension names no format that can be read or written.
     #[error(
-        "{}: expected a file that ends in .npy, .npz or .safetensors, found {found:?}",
+        "{}: expected a file that ends in .npy, .npz, .safetensors, .mat, .h5 or .hdf5, found \
+         {found:?}",
         path.display()
     )]
     UnknownFormat {
@@ -40,6 +41,30 @@ pub enum Error {
         path: PathBuf,
         /// Its extension, empty where it has none.
         found: String,
+    },
+    /// Files of this format are read only.
+    #[error(
+        "{}: files of this format are read, not written; use .npy, .npz or .safetensors",
+        path.display()
+    )]
+    ReadOnlyFormat {
+        /// The file that was to be written.
+        path: PathBuf,
+    },
+    /// The program was built without what reads this file.
+    #[error(
+        "{}: expected a file that this program was built to read, found a {what}; build it with \
+         --features {feature}{}",
+        path.display(),
+        instead(what)
+    )]
+    NotBuiltIn {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// The feature that reads it.
+        feature: &'static str,
     },
     /// The file is not what its format demands: truncated, corrupt or with a lying header.
     #[error(
@@ -152,6 +177,36 @@ pub enum Error {
         /// The range it must lie in.
         expected: &'static str,
     },
+    /// A generator's solution ceased to be finite.
+    #[error(
+        "{equation}: expected finite values, found NaN or infinity in sample {sample} by time \
+         {time}; take a shorter time_step, a finer solver_resolution or weaker settings"
+    )]
+    Diverged {
+        /// The equation.
+        equation: &'static str,
+        /// Number of the sample.
+        sample: usize,
+        /// The time by which it happened.
+        time: f64,
+    },
+    /// A generator's iteration for a linear system did not reach its tolerance.
+    #[error(
+        "{equation}: expected a relative residual of at most {expected:e} in sample {sample}, \
+         found {found:e} after {iterations} iterations; use coefficients that differ less"
+    )]
+    NotConverged {
+        /// The equation.
+        equation: &'static str,
+        /// Number of the sample.
+        sample: usize,
+        /// The tolerance.
+        expected: f64,
+        /// The residual reached.
+        found: f64,
+        /// Iterations made.
+        iterations: usize,
+    },
     /// More memory is needed than can be had.
     #[error("{what} needs {bytes} bytes of memory, more than is available; make it smaller")]
     TooLarge {
@@ -231,6 +286,15 @@ fn of_array(array: &Option<String>) -> String {
     match array {
         Some(name) => format!(", array {name:?}"),
         None => String::new(),
+    }
+}
+
+/// What a user of MATLAB can do besides.
+fn instead(what: &str) -> &'static str {
+    if what.starts_with("MATLAB") {
+        ", or save it again with -v7 in MATLAB"
+    } else {
+        ""
     }
 }
 

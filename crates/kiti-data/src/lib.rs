@@ -2,10 +2,13 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | [`pde`] | generators with exact solutions: the heat equation on the torus |
+//! | [`pde`] | generators: heat, Burgers, Navier-Stokes, Darcy, checked against exact solutions |
 //! | [`cache`] | generated data on disk, addressed by the settings that made it, checked by SHA-256 |
 //! | [`loader`] | seeded, resumable batches, gathered ahead on a thread |
-//! | [`field_io`] | arrays from and to `.npy`, `.npz` and `.safetensors` |
+//! | [`field_io`] | arrays from `.npy`, `.npz`, `.safetensors`, `.mat` and HDF5 files, and to the first three |
+//! | [`field_set`] | data sets in such files: a manifest says which array is what |
+//! | [`transform`] | normalisation |
+//! | [`metrics`] | relative norms and the spectrum of an error |
 //! | [`manifest`] | what a data set's files must be |
 //!
 //! Every random choice is keyed by a seed: the same settings give the same bits for any number
@@ -34,9 +37,12 @@ pub mod cache;
 mod checksum;
 pub mod error;
 pub mod field_io;
+pub mod field_set;
 pub mod loader;
 pub mod manifest;
+pub mod metrics;
 pub mod pde;
+pub mod transform;
 
 pub use error::{Error, Result};
 pub use field_io::Field;

@@ -1,5 +1,6 @@
 //! Batches in a seeded order, gathered ahead on a thread.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
@@ -11,11 +12,38 @@ use kiti_kinetics::rng::{Stream, derive_seed};
 use crate::field_io::{Field, FieldData};
 use crate::{Error, Result};
 
+/// Where rows come from: memory, or a file that they are read from when they are asked for.
+pub trait RowSource: fmt::Debug + Send + Sync {
+    /// Number of rows, at least one.
+    fn len(&self) -> usize;
+
+    /// Never: there is a row.
+    fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// A copy of the rows with these numbers, in this order.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    fn rows(&self, rows: &[usize]) -> Result<Field>;
+}
+
+impl RowSource for Field {
+    fn len(&self) -> usize {
+        self.shape().first().copied().unwrap_or(0)
+    }
+
+    fn rows(&self, rows: &[usize]) -> Result<Field> {
+        pick_rows(self, rows)
+    }
+}
+
 /// Samples: rows of inputs and of targets, shared and never changed.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    inputs: Arc<Field>,
-    targets: Arc<Field>,
+    inputs: Arc<dyn RowSource>,
+    targets: Arc<dyn RowSource>,
 }
 
 impl Dataset {
@@ -37,6 +65,24 @@ impl Dataset {
             let expected = format!("{rows} samples on the first axis, as many as inputs");
             return Err(shape_error("targets", expected, &targets));
         }
+        Self::from_rows(inputs, targets)
+    }
+
+    /// Pairs row `i` of `inputs` with row `i` of `targets`, wherever they come from.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where there is no row, or the numbers of rows differ.
+    pub fn from_rows(
+        inputs: impl RowSource + 'static,
+        targets: impl RowSource + 'static,
+    ) -> Result<Self> {
+        if inputs.len() == 0 || inputs.len() != targets.len() {
+            return Err(Error::Shape {
+                array: "targets".to_owned(),
+                expected: format!("{} rows, as many as inputs and not none", inputs.len()),
+                found: vec![targets.len()],
+            });
+        }
         Ok(Self {
             inputs: Arc::new(inputs),
             targets: Arc::new(targets),
@@ -45,22 +91,12 @@ impl Dataset {
 
     /// Number of samples.
     pub fn len(&self) -> usize {
-        self.inputs.shape()[0]
+        self.inputs.len()
     }
 
     /// Never: a data set has a sample.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// The inputs of all samples.
-    pub fn inputs(&self) -> &Field {
-        &self.inputs
-    }
-
-    /// The targets of all samples.
-    pub fn targets(&self) -> &Field {
-        &self.targets
     }
 }
 
@@ -229,14 +265,15 @@ impl Plan {
         let end = (start + self.batch_size).min(self.order.len());
         let rows = self.order[start..end].to_vec();
         Ok(Gathered {
-            inputs: pick_rows(&self.data.inputs, &rows)?,
-            targets: pick_rows(&self.data.targets, &rows)?,
+            inputs: self.data.inputs.rows(&rows)?,
+            targets: self.data.targets.rows(&rows)?,
             rows,
         })
     }
 }
 
-fn pick_rows(field: &Field, rows: &[usize]) -> Result<Field> {
+/// A copy of rows of the first axis.
+pub(crate) fn pick_rows(field: &Field, rows: &[usize]) -> Result<Field> {
     fn pick<T: Copy>(values: &[T], width: usize, rows: &[usize]) -> Vec<T> {
         let mut picked = Vec::with_capacity(rows.len() * width);
         for row in rows {

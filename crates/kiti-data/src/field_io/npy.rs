@@ -5,9 +5,11 @@
 //! Format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::array_error::ArrayError;
+use super::axis_order::{MOST_AXES, last_axis_fastest};
 use super::element::{ByteOrder, ElementType, decode, encode};
 use super::field::{Field, FieldData, element_count};
 use super::{Container, Stored};
@@ -16,8 +18,6 @@ use crate::{Error, Result};
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// numpy itself refuses headers above 10,000 bytes unless told to trust the file.
 const LONGEST_HEADER: usize = 1 << 16;
-/// numpy's own limit on the number of axes.
-const MOST_AXES: usize = 64;
 
 /// A file with one array, which goes by the file's name without extension.
 pub(crate) struct NpyFile {
@@ -49,7 +49,15 @@ impl Container for NpyFile {
         vec![self.name.clone()]
     }
 
+    fn shape(&mut self, _: &str) -> Result<Vec<usize>> {
+        Ok(self.header.shape.clone())
+    }
+
     fn read(&mut self, name: &str) -> Result<Stored> {
+        let start = SeekFrom::Start(self.header.length);
+        self.reader
+            .seek(start)
+            .map_err(|source| Error::io("read", &self.path, source))?;
         let field = read_data(&mut self.reader, &self.header)
             .map_err(|error| error.located(&self.path, name))?;
         Ok(Stored {
@@ -66,59 +74,10 @@ pub(crate) fn array_name(path: &Path) -> String {
         .unwrap_or_default()
 }
 
-/// What is wrong with a `.npy` file or a member of a `.npz` file.
-pub(crate) enum NpyError {
-    /// Expected and found.
-    Malformed(String, String),
-    /// The type of the elements.
-    Unsupported(String),
-    /// Not enough memory for so many bytes.
-    TooLarge(u128),
-    /// The operating system's.
-    Io(io::Error),
-}
-
-impl NpyError {
-    fn malformed(expected: impl Into<String>, found: impl Into<String>) -> Self {
-        NpyError::Malformed(expected.into(), found.into())
-    }
-
-    /// The error of the array `array` in the file `path`.
-    pub(crate) fn located(self, path: &Path, array: &str) -> Error {
-        let (path, array) = (path.to_owned(), array.to_owned());
-        match self {
-            NpyError::Malformed(expected, found) => Error::Malformed {
-                path,
-                array: Some(array),
-                expected,
-                found,
-            },
-            NpyError::Unsupported(found) => Error::UnsupportedElements { path, array, found },
-            NpyError::TooLarge(bytes) => Error::TooLarge {
-                what: format!("{}, array {array:?}", path.display()),
-                bytes,
-            },
-            NpyError::Io(source) => Error::io("read", path, source),
-        }
-    }
-}
-
-impl From<io::Error> for NpyError {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                NpyError::malformed("more bytes", "the end of the file")
-            }
-            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
-                NpyError::malformed("intact data", error.to_string())
-            }
-            _ => NpyError::Io(error),
-        }
-    }
-}
-
 /// The header of a `.npy` file.
 pub(crate) struct Header {
+    /// Bytes before the data.
+    length: u64,
     pub(crate) element: ElementType,
     pub(crate) order: ByteOrder,
     fortran_order: bool,
@@ -130,17 +89,17 @@ pub(crate) struct Header {
 pub(crate) fn read_header(
     reader: &mut dyn Read,
     total: u64,
-) -> std::result::Result<Header, NpyError> {
+) -> std::result::Result<Header, ArrayError> {
     let mut start = [0; 8];
     if total < start.len() as u64 {
-        return Err(NpyError::malformed(
+        return Err(ArrayError::malformed(
             "a numpy file",
             format!("{total} bytes"),
         ));
     }
     reader.read_exact(&mut start)?;
     if &start[..6] != MAGIC {
-        return Err(NpyError::malformed(
+        return Err(ArrayError::malformed(
             "the bytes \\x93NUMPY at its start",
             format!("{:?}", String::from_utf8_lossy(&start[..6])),
         ));
@@ -157,14 +116,14 @@ pub(crate) fn read_header(
             (u32::from_le_bytes(bytes) as usize, 12)
         }
         version => {
-            return Err(NpyError::malformed(
+            return Err(ArrayError::malformed(
                 "format version 1, 2 or 3",
                 format!("version {version}"),
             ));
         }
     };
     if length > LONGEST_HEADER {
-        return Err(NpyError::malformed(
+        return Err(ArrayError::malformed(
             format!("a header of at most {LONGEST_HEADER} bytes"),
             format!("{length} bytes"),
         ));
@@ -172,11 +131,12 @@ pub(crate) fn read_header(
     let mut text = vec![0; length];
     reader.read_exact(&mut text)?;
     let text = String::from_utf8_lossy(&text);
-    let header = parse_header(&text)?;
+    let mut header = parse_header(&text)?;
+    header.length = (before + length) as u64;
     let demanded = (header.count as u128) * (header.element.size() as u128);
-    let present = u128::from(total.saturating_sub((before + length) as u64));
+    let present = u128::from(total.saturating_sub(header.length));
     if demanded != present {
-        return Err(NpyError::malformed(
+        return Err(ArrayError::malformed(
             format!("{demanded} bytes of data for shape {:?}", header.shape),
             format!("{present}"),
         ));
@@ -188,25 +148,23 @@ pub(crate) fn read_header(
 pub(crate) fn read_data(
     reader: &mut dyn Read,
     header: &Header,
-) -> std::result::Result<Field, NpyError> {
+) -> std::result::Result<Field, ArrayError> {
     let data = decode(reader, header.element, header.order, header.count)
         .and_then(|data| {
-            if !header.fortran_order {
-                return Ok(data);
+            if header.fortran_order {
+                last_axis_fastest(data, &header.shape)
+            } else {
+                Ok(data)
             }
-            Ok(match data {
-                FieldData::F32(values) => FieldData::F32(last_axis_fastest(values, &header.shape)?),
-                FieldData::F64(values) => FieldData::F64(last_axis_fastest(values, &header.shape)?),
-            })
         })
         .map_err(|error| match error.kind() {
             io::ErrorKind::OutOfMemory => {
-                NpyError::TooLarge(header.count as u128 * header.element.size() as u128)
+                ArrayError::TooLarge(header.count as u128 * header.element.size() as u128)
             }
             _ => error.into(),
         })?;
     Field::new(header.shape.clone(), data)
-        .map_err(|error| NpyError::malformed("a shape that fits its data", error.to_string()))
+        .map_err(|error| ArrayError::malformed("a shape that fits its data", error.to_string()))
 }
 
 /// Writes header and elements: little-endian, last axis fastest, data aligned to 64 bytes.
@@ -238,41 +196,11 @@ pub(crate) fn write(field: &Field, writer: &mut dyn Write) -> io::Result<()> {
     encode(field.data(), writer)
 }
 
-/// Rearranges elements stored first axis fastest.
-fn last_axis_fastest<T: Copy>(stored: Vec<T>, shape: &[usize]) -> io::Result<Vec<T>> {
-    if shape.len() < 2 || stored.is_empty() {
-        return Ok(stored);
-    }
-    let mut values = Vec::new();
-    values
-        .try_reserve_exact(stored.len())
-        .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-    let mut strides = vec![1; shape.len()];
-    for axis in 1..shape.len() {
-        strides[axis] = strides[axis - 1] * shape[axis - 1];
-    }
-    let mut index = vec![0; shape.len()];
-    let mut position = 0;
-    while values.len() < stored.len() {
-        values.push(stored[position]);
-        for axis in (0..shape.len()).rev() {
-            index[axis] += 1;
-            position += strides[axis];
-            if index[axis] < shape[axis] {
-                break;
-            }
-            position -= strides[axis] * shape[axis];
-            index[axis] = 0;
-        }
-    }
-    Ok(values)
-}
-
 /// Parses `{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }`, keys in any order.
-fn parse_header(text: &str) -> std::result::Result<Header, NpyError> {
+fn parse_header(text: &str) -> std::result::Result<Header, ArrayError> {
     let bad = |expected: &str| {
         let start: String = text.chars().take(80).collect();
-        NpyError::malformed(format!("{expected} in the header"), format!("{start:?}"))
+        ArrayError::malformed(format!("{expected} in the header"), format!("{start:?}"))
     };
     let mut rest = Cursor(text);
     let (mut descr, mut fortran_order, mut shape) = (None, None, None);
@@ -286,7 +214,7 @@ fn parse_header(text: &str) -> std::result::Result<Header, NpyError> {
         }
         match key {
             "descr" if rest.starts_with('[') => {
-                return Err(NpyError::Unsupported("structured records".to_owned()));
+                return Err(ArrayError::Unsupported("structured records".to_owned()));
             }
             "descr" => descr = Some(rest.quoted().ok_or_else(|| bad("a quoted type"))?),
             "fortran_order" => {
@@ -305,7 +233,7 @@ fn parse_header(text: &str) -> std::result::Result<Header, NpyError> {
     if shape.len() > MOST_AXES {
         return Err(bad("at most 64 axes"));
     }
-    let unsupported = || NpyError::Unsupported(descr.to_owned());
+    let unsupported = || ArrayError::Unsupported(descr.to_owned());
     let (order, code) = match descr.split_at_checked(1) {
         Some(("<" | "|" | "=", code)) => (ByteOrder::Little, code),
         Some((">", code)) => (ByteOrder::Big, code),
@@ -314,6 +242,7 @@ fn parse_header(text: &str) -> std::result::Result<Header, NpyError> {
     let element = ElementType::from_numpy(code).ok_or_else(unsupported)?;
     let count = element_count(&shape).ok_or_else(|| bad("a shape whose product fits"))?;
     Ok(Header {
+        length: 0,
         element,
         order,
         fortran_order,

@@ -9,6 +9,7 @@ use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
+use super::array_error::ArrayError;
 use super::field::Field;
 use super::npy;
 use super::{Container, Stored};
@@ -44,24 +45,43 @@ impl NpzFile {
     }
 }
 
+impl NpzFile {
+    fn member(&self, name: &str) -> Result<usize> {
+        self.members
+            .get(name)
+            .copied()
+            .ok_or_else(|| Error::ArrayNotFound {
+                path: self.path.clone(),
+                name: name.to_owned(),
+                available: self.names(),
+            })
+    }
+}
+
 impl Container for NpzFile {
     fn names(&self) -> Vec<String> {
         self.members.keys().cloned().collect()
     }
 
-    fn read(&mut self, name: &str) -> Result<Stored> {
-        let Some(&index) = self.members.get(name) else {
-            return Err(Error::ArrayNotFound {
-                path: self.path.clone(),
-                name: name.to_owned(),
-                available: self.names(),
-            });
-        };
+    fn shape(&mut self, name: &str) -> Result<Vec<usize>> {
+        let index = self.member(name)?;
         let mut member = self
             .archive
             .by_index(index)
             .map_err(|error| zip_error(&self.path, Some(name), error))?;
-        let located = |error: npy::NpyError| error.located(&self.path, name);
+        let total = member.size();
+        let header = npy::read_header(&mut member, total)
+            .map_err(|error| error.located(&self.path, name))?;
+        Ok(header.shape)
+    }
+
+    fn read(&mut self, name: &str) -> Result<Stored> {
+        let index = self.member(name)?;
+        let mut member = self
+            .archive
+            .by_index(index)
+            .map_err(|error| zip_error(&self.path, Some(name), error))?;
+        let located = |error: ArrayError| error.located(&self.path, name);
         let total = member.size();
         let header = npy::read_header(&mut member, total).map_err(located)?;
         let field = npy::read_data(&mut member, &header).map_err(located)?;

@@ -79,6 +79,17 @@ impl SafetensorsFile {
     }
 }
 
+impl SafetensorsFile {
+    fn info(&self, name: &str) -> Result<TensorInfo> {
+        let found = self.metadata.info(name).cloned();
+        found.ok_or_else(|| Error::ArrayNotFound {
+            path: self.path.clone(),
+            name: name.to_owned(),
+            available: self.names(),
+        })
+    }
+}
+
 impl Container for SafetensorsFile {
     fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = self.metadata.tensors().into_keys().collect();
@@ -86,14 +97,12 @@ impl Container for SafetensorsFile {
         names
     }
 
+    fn shape(&mut self, name: &str) -> Result<Vec<usize>> {
+        Ok(self.info(name)?.shape)
+    }
+
     fn read(&mut self, name: &str) -> Result<Stored> {
-        let Some(info) = self.metadata.info(name).cloned() else {
-            return Err(Error::ArrayNotFound {
-                path: self.path.clone(),
-                name: name.to_owned(),
-                available: self.names(),
-            });
-        };
+        let info = self.info(name)?;
         let malformed = |expected: &str, found: String| Error::Malformed {
             path: self.path.clone(),
             array: Some(name.to_owned()),

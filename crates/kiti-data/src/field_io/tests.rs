@@ -4,6 +4,9 @@ use super::*;
 
 mod conversion;
 mod damage;
+#[cfg(feature = "hdf5")]
+mod hdf5;
+mod matlab;
 
 /// A `.npy` file of this header text (padded by nothing) and data.
 fn npy_bytes(header: &str, data: &[u8]) -> Vec<u8> {

@@ -8,6 +8,7 @@ use kiti_kinetics::rng::{Stream, derive_seed};
 
 use super::fourier::SquareFourier;
 use super::gaussian_random_field::GaussianRandomField;
+use super::settings::{require, require_count, require_not_negative};
 use crate::cache::{Cache, Outcome};
 use crate::{Error, Field, Result};
 
@@ -106,46 +107,20 @@ impl HeatConfig {
     /// # Errors
     /// [`Error::Setting`] names the first that is out of its range.
     pub fn validate(&self) -> Result<()> {
-        let require = |holds: bool, key, found: String, expected| {
-            if holds {
-                Ok(())
-            } else {
-                Err(Error::Setting {
-                    key,
-                    found,
-                    expected,
-                })
-            }
-        };
         require(
             (4..=8192).contains(&self.resolution),
             "resolution",
-            self.resolution.to_string(),
+            self.resolution,
             "a number of grid points from 4 to 8192",
         )?;
-        for (key, value) in [("samples", self.samples), ("snapshots", self.snapshots)] {
-            require(
-                (1..=u32::MAX as usize).contains(&value),
-                key,
-                value.to_string(),
-                "at least 1 and fewer than 2^32",
-            )?;
-        }
-        for (key, value) in [
-            ("snapshot_interval", self.snapshot_interval),
-            ("diffusivity", self.diffusivity),
-        ] {
-            require(
-                value.is_finite() && value >= 0.,
-                key,
-                value.to_string(),
-                "a finite number that is not negative",
-            )?;
-        }
+        require_count("samples", self.samples)?;
+        require_count("snapshots", self.snapshots)?;
+        require_not_negative("snapshot_interval", self.snapshot_interval)?;
+        require_not_negative("diffusivity", self.diffusivity)?;
         require(
             self.forcing.is_finite(),
             "forcing",
-            self.forcing.to_string(),
+            self.forcing,
             "a finite number",
         )?;
         self.field.validate()
