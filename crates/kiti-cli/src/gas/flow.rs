@@ -1,0 +1,143 @@
+//! What is known of a flow: means over molecules and steps for every cell, each with its standard error.
+
+use super::case::{Setup, UnitSystem};
+
+/// A quantity that every cell has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlowQuantity {
+    /// Molecules per volume.
+    NumberDensity,
+    /// Mean velocity along an axis.
+    Velocity(usize),
+    /// Kinetic temperature.
+    Temperature,
+    /// Component of the pressure tensor, in the order of [`TENSOR`].
+    Stress(usize),
+    /// Component of the heat flux.
+    HeatFlux(usize),
+}
+
+/// Axes of the components of a symmetric tensor, in VTK's order.
+pub const TENSOR: [(usize, usize); 6] = [(0, 0), (1, 1), (2, 2), (0, 1), (1, 2), (0, 2)];
+const AXES: [&str; 3] = ["x", "y", "z"];
+
+impl FlowQuantity {
+    /// All of them, in the order of the columns.
+    pub fn all() -> Vec<Self> {
+        let mut all = vec![Self::NumberDensity];
+        all.extend((0..3).map(Self::Velocity));
+        all.push(Self::Temperature);
+        all.extend((0..TENSOR.len()).map(Self::Stress));
+        all.extend((0..3).map(Self::HeatFlux));
+        all
+    }
+
+    /// Its name in files.
+    pub fn name(self) -> String {
+        match self {
+            Self::NumberDensity => "number_density".into(),
+            Self::Velocity(axis) => format!("velocity_{}", AXES[axis]),
+            Self::Temperature => "temperature".into(),
+            Self::Stress(component) => {
+                let (a, b) = TENSOR[component];
+                format!("stress_{}{}", AXES[a], AXES[b])
+            }
+            Self::HeatFlux(axis) => format!("heat_flux_{}", AXES[axis]),
+        }
+    }
+
+    /// Its unit; empty in reduced units.
+    pub fn unit(self, system: UnitSystem) -> &'static str {
+        match (system, self) {
+            (UnitSystem::Reduced, _) => "",
+            (_, Self::NumberDensity) => "1/m^3",
+            (_, Self::Velocity(_)) => "m/s",
+            (_, Self::Temperature) => "K",
+            (_, Self::Stress(_)) => "Pa",
+            (_, Self::HeatFlux(_)) => "W/m^2",
+        }
+    }
+
+    /// Name and unit: `velocity_y (m/s)`.
+    pub fn heading(self, system: UnitSystem) -> String {
+        heading(&self.name(), self.unit(system))
+    }
+}
+
+/// A name with its unit in brackets, if it has one.
+pub fn heading(name: &str, unit: &str) -> String {
+    match unit {
+        "" => name.to_owned(),
+        unit => format!("{name} ({unit})"),
+    }
+}
+
+/// One quantity in all cells, the first axis of the grid fastest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Which.
+    pub quantity: FlowQuantity,
+    /// Means; NaN in a cell that held no molecule.
+    pub values: Vec<f64>,
+    /// Their standard errors.
+    pub errors: Vec<f64>,
+}
+
+/// A mean over some steps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Flow {
+    /// First and last step of the mean.
+    pub steps: (u64, u64),
+    /// Time at its middle.
+    pub time: f64,
+    /// Steps that went into it.
+    pub samples: u64,
+    /// The quantities, in the order of [`FlowQuantity::all`].
+    pub columns: Vec<Column>,
+}
+
+impl Flow {
+    /// A quantity's column.
+    pub fn column(&self, quantity: FlowQuantity) -> Option<&Column> {
+        self.columns
+            .iter()
+            .find(|column| column.quantity == quantity)
+    }
+
+    /// Places of the cells' centres along the first axis with a quantity's value and standard error there: the flow's profile.
+    /// Cells without molecules are left out.
+    pub fn profile(&self, setup: &Setup, quantity: FlowQuantity) -> Vec<(f64, f64, f64)> {
+        let Some(column) = self.column(quantity) else {
+            return Vec::new();
+        };
+        (0..setup.cells[0])
+            .map(|cell| {
+                let place = setup.cell_centre(cell)[0];
+                (place, column.values[cell], column.errors[cell])
+            })
+            .filter(|(_, value, _)| value.is_finite())
+            .collect()
+    }
+
+    /// Mean of a quantity over the cells whose centres lie between two places of the first axis, with its standard error
+    /// as if cells were independent.
+    pub fn mean_between(
+        &self,
+        setup: &Setup,
+        quantity: FlowQuantity,
+        (low, high): (f64, f64),
+    ) -> Option<(f64, f64)> {
+        let inside: Vec<(f64, f64, f64)> = self
+            .profile(setup, quantity)
+            .into_iter()
+            .filter(|(place, ..)| (low..=high).contains(place))
+            .collect();
+        if inside.is_empty() {
+            return None;
+        }
+        let count = inside.len() as f64;
+        let mean = inside.iter().map(|(_, value, _)| value).sum::<f64>() / count;
+        let square: f64 = inside.iter().map(|(.., error)| error * error).sum();
+        Some((mean, square.sqrt() / count))
+    }
+}
