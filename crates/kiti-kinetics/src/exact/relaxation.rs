@@ -1,4 +1,4 @@
-//! How a uniform gas and its waves approach equilibrium.
+//! How the moments of a uniform gas approach equilibrium.
 //!
 //! `nu` is the number of collisions of a particle per unit of time. For Maxwell molecules (`sigma g`
 //! constant) the moments of the Boltzmann equation close: each rate below is exact at any distance
@@ -58,19 +58,6 @@ impl FourthMoment {
         let free = self.initial - equilibrium - forced;
         equilibrium + free * (-rate * collisions).exp() + forced * (-collisions).exp()
     }
-}
-
-/// Damping rate of a sound wave over that of a shear wave, `nu_kin k^2`, where the viscosity is `mu`, the
-/// Prandtl number `Pr` and the gas monatomic in three dimensions:
-/// `Gamma / nu_kin = [4/3 + (gamma - 1) / Pr] / 2` with `gamma = 5/3` (Landau and Lifshitz, Fluid
-/// Mechanics, section 79).
-pub fn sound_damping(prandtl: f64) -> f64 {
-    0.5 * (4.0 / 3.0 + 2.0 / (3.0 * prandtl))
-}
-
-/// Speed of sound of a monatomic gas, `sqrt(gamma theta)` with `gamma = (D + 2) / D`.
-pub fn sound_speed(dims: usize, theta: f64) -> f64 {
-    ((dims as f64 + 2.0) / dims as f64 * theta).sqrt()
 }
 
 #[cfg(test)]
@@ -159,10 +146,6 @@ mod tests {
         assert!((vss_heat_flux_rate(1.6) - 0.3419).abs() < 1e-4);
         assert_eq!(vss_stress_rate(1.0), STRESS_RATE);
         assert_eq!(vss_heat_flux_rate(1.0), heat_flux_rate(3));
-        assert!((sound_damping(2.0 / 3.0) - 7.0 / 6.0).abs() < 1e-15);
-        assert!((sound_damping(1.0) - 1.0).abs() < 1e-15);
-        assert!((sound_damping(0.66069) - 1.1711).abs() < 1e-4);
-        assert_eq!(sound_speed(3, 3.0), 5f64.sqrt());
     }
 
     /// The closed form against the differential equation, by differences, and its limits.
