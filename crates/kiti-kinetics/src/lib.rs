@@ -95,6 +95,7 @@
 
 pub mod error;
 pub mod exact;
+pub mod gas;
 mod normals;
 mod product;
 pub mod real;
