@@ -15,6 +15,7 @@ mod sampling;
 mod snapshot;
 mod solver;
 mod statistics;
+pub mod validation;
 
 pub use boundary::{Boundary, Face, GasState};
 pub use config::{Collisions, InitialGas, Prediction, Region, SolverConfig, Velocities, Warning};

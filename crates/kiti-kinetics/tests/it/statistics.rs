@@ -335,7 +335,11 @@ fn a_keyed_full_sweep_relaxes_the_stress() {
         let mut state = State::random(54, layout, 0.0, false);
         for (d, row) in state.a.chunks_mut(n).enumerate() {
             for (i, v) in row.iter_mut().enumerate() {
-                let sign = if (i & (d + 1)).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+                let sign = if (i & (d + 1)).count_ones() % 2 == 0 {
+                    1.0
+                } else {
+                    -1.0
+                };
                 *v = if d < n - 1 { sign } else { 0.0 };
             }
         }
