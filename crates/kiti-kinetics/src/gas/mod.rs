@@ -5,6 +5,8 @@
 
 mod boundary;
 mod config;
+mod draws;
+mod elementary;
 mod error;
 mod grid;
 mod homogeneous;
@@ -12,6 +14,7 @@ mod molecule;
 mod pairing;
 mod relaxation;
 mod sampling;
+mod scattering;
 mod snapshot;
 mod solver;
 mod statistics;
