@@ -3,15 +3,20 @@
 //! Units are whatever the caller measures in, as long as they fit together: SI with
 //! [`Molecule::boltzmann`] left alone, or reduced ones with [`Molecule::reduced`].
 
+mod block;
 mod boundary;
 mod config;
 mod draws;
 mod elementary;
 mod error;
+mod flight;
 mod grid;
 mod homogeneous;
+mod initial;
 mod molecule;
 mod pairing;
+mod particles;
+mod partition;
 mod relaxation;
 mod sampling;
 mod scattering;

@@ -36,6 +36,34 @@ impl Statistics {
         self.wall_hits += other.wall_hits;
     }
 
+    pub(super) const VALUES: usize = 8;
+
+    pub(super) fn values(&self) -> [u64; Self::VALUES] {
+        [
+            self.particle_steps,
+            self.attempts,
+            self.collisions,
+            self.majorant_violations,
+            self.relaxations,
+            self.entered,
+            self.left,
+            self.wall_hits,
+        ]
+    }
+
+    pub(super) fn from_values(values: &[u64]) -> Self {
+        Self {
+            particle_steps: values[0],
+            attempts: values[1],
+            collisions: values[2],
+            majorant_violations: values[3],
+            relaxations: values[4],
+            entered: values[5],
+            left: values[6],
+            wall_hits: values[7],
+        }
+    }
+
     /// Collisions of a particle in a step, each counted once for the pair.
     pub fn collisions_per_particle_step(&self) -> f64 {
         self.collisions as f64 / self.particle_steps.max(1) as f64
@@ -90,5 +118,23 @@ impl SurfaceTally {
         }
         self.energy += other.energy;
         self.energy_arrived += other.energy_arrived;
+    }
+
+    pub(super) const VALUES: usize = 7;
+
+    pub(super) fn values(&self) -> [f64; Self::VALUES] {
+        let [x, y, z] = self.momentum;
+        let (e, arrived) = (self.energy, self.energy_arrived);
+        [self.arrived, self.departed, x, y, z, e, arrived]
+    }
+
+    pub(super) fn from_values(values: &[f64]) -> Self {
+        Self {
+            arrived: values[0],
+            departed: values[1],
+            momentum: [values[2], values[3], values[4]],
+            energy: values[5],
+            energy_arrived: values[6],
+        }
     }
 }
