@@ -1,5 +1,7 @@
 //! What is known of a flow: means over molecules and steps for every cell, each with its standard error.
 
+use kiti_kinetics::gas::{Fields, Flow as SampledFlow};
+
 use super::case::{Setup, UnitSystem};
 
 /// A quantity that every cell has.
@@ -17,8 +19,8 @@ pub enum FlowQuantity {
     HeatFlux(usize),
 }
 
-/// Axes of the components of a symmetric tensor, in VTK's order.
-pub const TENSOR: [(usize, usize); 6] = [(0, 0), (1, 1), (2, 2), (0, 1), (1, 2), (0, 2)];
+/// Axes of the components of a symmetric tensor, in the solver's order.
+pub const TENSOR: [(usize, usize); 6] = [(0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)];
 const AXES: [&str; 3] = ["x", "y", "z"];
 
 impl FlowQuantity {
@@ -56,6 +58,43 @@ impl FlowQuantity {
             (_, Self::Stress(_)) => "Pa",
             (_, Self::HeatFlux(_)) => "W/m^2",
         }
+    }
+
+    /// Its values in all cells.
+    pub fn of(self, fields: &Fields) -> &[f64] {
+        match self {
+            Self::NumberDensity => &fields.density,
+            Self::Velocity(axis) => &fields.velocity[axis],
+            Self::Temperature => &fields.temperature,
+            Self::Stress(component) => &fields.stress[component],
+            Self::HeatFlux(axis) => &fields.heat_flux[axis],
+        }
+    }
+
+    /// Standard errors of a mean over so few steps that its molecules are the same all the time: those of as many
+    /// independent molecules in equilibrium as a cell holds at one moment.
+    ///
+    /// With `theta = k T/m` and `N` molecules: density `n/sqrt(N)`, velocity `sqrt(theta/N)`, temperature `T sqrt(2/(3 N))`,
+    /// diagonal stress `p sqrt(3/N)`, other stress `p/sqrt(N)`, heat flux `p sqrt(5 theta/(2 N))`.
+    pub fn errors_of_one_moment(self, setup: &Setup, flow: &SampledFlow) -> Vec<f64> {
+        let molecule = setup.molecule();
+        (0..flow.particles_per_cell.len())
+            .map(|cell| {
+                let root = flow.particles_per_cell[cell].sqrt();
+                let (density, temperature) = (flow.mean.density[cell], flow.mean.temperature[cell]);
+                let theta = molecule.theta(temperature);
+                let pressure = density * molecule.boltzmann * temperature;
+                let deviation = match self {
+                    Self::NumberDensity => density,
+                    Self::Velocity(_) => theta.sqrt(),
+                    Self::Temperature => temperature * (2.0f64 / 3.0).sqrt(),
+                    Self::Stress(component) if component < 3 => pressure * 3f64.sqrt(),
+                    Self::Stress(_) => pressure,
+                    Self::HeatFlux(_) => pressure * (2.5 * theta).sqrt(),
+                };
+                deviation / root
+            })
+            .collect()
     }
 
     /// Name and unit: `velocity_y (m/s)`.
@@ -110,9 +149,9 @@ impl Flow {
         let Some(column) = self.column(quantity) else {
             return Vec::new();
         };
-        (0..setup.cells[0])
+        (0..setup.grid().cells[0])
             .map(|cell| {
-                let place = setup.cell_centre(cell)[0];
+                let place = setup.grid().centre(cell)[0];
                 (place, column.values[cell], column.errors[cell])
             })
             .filter(|(_, value, _)| value.is_finite())

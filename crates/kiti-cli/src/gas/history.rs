@@ -81,17 +81,22 @@ impl HistoryRow {
     pub fn measure(
         setup: &Setup,
         step: u64,
-        velocities: [&[f64]; 3],
+        velocities: &[[f64; 3]],
         collisions_a_particle: f64,
     ) -> Self {
-        let count = velocities[0].len();
-        let n = count as f64;
-        let theta = |square: f64| setup.gas.mass * square / setup.gas.boltzmann;
-        let mean = velocities.map(|component| component.iter().sum::<f64>() / n);
+        let n = velocities.len() as f64;
+        let molecule = setup.molecule();
+        let temperature = |square: f64| molecule.mass * square / molecule.boltzmann;
+        let mut mean = [0.0; 3];
+        for velocity in velocities {
+            for axis in 0..3 {
+                mean[axis] += velocity[axis];
+            }
+        }
+        let mean = mean.map(|sum| sum / n);
         let (mut squares, mut fourth, mut sixth) = ([0.0; 3], 0.0, 0.0);
-        for particle in 0..count {
-            let deviation: [f64; 3] =
-                std::array::from_fn(|axis| velocities[axis][particle] - mean[axis]);
+        for velocity in velocities {
+            let deviation: [f64; 3] = std::array::from_fn(|axis| velocity[axis] - mean[axis]);
             let square: f64 = deviation.iter().map(|c| c * c).sum();
             for axis in 0..3 {
                 squares[axis] += deviation[axis] * deviation[axis];
@@ -104,15 +109,15 @@ impl HistoryRow {
         let variance = squares.iter().sum::<f64>() / 3.0;
         Self {
             step,
-            time: step as f64 * setup.dt,
+            time: step as f64 * setup.config.dt,
             values: [
                 n,
                 mean[0],
                 mean[1],
                 mean[2],
-                theta(squares[0]),
-                theta(squares[1]),
-                theta(squares[2]),
+                temperature(squares[0]),
+                temperature(squares[1]),
+                temperature(squares[2]),
                 fourth / n / (15.0 * variance.powi(2)),
                 sixth / n / (105.0 * variance.powi(3)),
                 collisions_a_particle,
@@ -249,10 +254,13 @@ mod tests {
     fn moments_are_those_of_the_velocities() {
         let sets = [("particles.count".to_owned(), "4".to_owned())];
         let case = Case::load("bkw", &sets).expect("a shipped case");
-        let x = [1.0, -1.0, 0.0, 0.0];
-        let y = [5.0, 5.0, 6.0, 4.0];
-        let z = [0.0; 4];
-        let row = HistoryRow::measure(&case.setup, 3, [&x, &y, &z], 0.9);
+        let velocities = [
+            [1.0, 5.0, 0.0],
+            [-1.0, 5.0, 0.0],
+            [0.0, 6.0, 0.0],
+            [0.0, 4.0, 0.0],
+        ];
+        let row = HistoryRow::measure(&case.setup, 3, &velocities, 0.9);
         assert_eq!(row.value(HistoryQuantity::Particles), 4.0);
         assert_eq!(row.value(HistoryQuantity::Velocity(1)), 5.0);
         assert_eq!(row.value(HistoryQuantity::Temperature(0)), 0.5);

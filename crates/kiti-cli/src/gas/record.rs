@@ -24,6 +24,8 @@ pub struct Record {
     /// Molecules times steps, of this session.
     pub particle_steps: f64,
     /// Seconds of this session.
+    pub session_seconds: f64,
+    /// Seconds of the whole run.
     pub seconds: f64,
     /// Threads.
     pub threads: usize,

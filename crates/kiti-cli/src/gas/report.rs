@@ -58,7 +58,7 @@ pub fn page(
                 (check_table(checks).to_html())
             }
         }
-        @if setup.dims >= 2 {
+        @if setup.dims() >= 2 {
             section id="fields" {
                 h2 { "Fields" }
                 @for flow in flows { figure { (PreEscaped(picture(setup, flow).to_svg(Theme::Inline))) } }
@@ -91,7 +91,7 @@ fn facts(record: &Record) -> Markup {
             "Speed",
             format!(
                 "{}particle-steps/s",
-                prefixed(record.particle_steps / record.seconds)
+                prefixed(record.particle_steps / record.session_seconds)
             ),
         ),
         ("Threads", record.threads.to_string()),
@@ -136,7 +136,7 @@ pub fn check_table(checks: &[Check]) -> Table {
 }
 
 fn profile_charts(setup: &Setup, flows: &[Flow]) -> Vec<LineChart> {
-    if setup.dims != 1 {
+    if setup.dims() != 1 {
         return Vec::new();
     }
     [
@@ -212,7 +212,7 @@ fn profile_chart(setup: &Setup, flows: &[Flow], quantity: FlowQuantity) -> Optio
 }
 
 fn history_charts(setup: &Setup, history: &History) -> Vec<LineChart> {
-    let groups: Vec<(&str, Vec<HistoryQuantity>)> = if setup.dims == 0 {
+    let groups: Vec<(&str, Vec<HistoryQuantity>)> = if setup.dims() == 0 {
         vec![
             (
                 "temperature along the axes",
@@ -309,7 +309,7 @@ fn time(setup: &Setup, time: f64) -> String {
 
 /// Density, speed and temperature in the plane of x and y, in the middle of z.
 fn picture(setup: &Setup, flow: &Flow) -> FieldPicture {
-    let [nx, ny, nz] = setup.cells;
+    let [nx, ny, nz] = setup.grid().cells;
     let slice = nx * ny * (nz / 2);
     // The first row of a raster is drawn on top, where y is largest.
     let raster = |value: &dyn Fn(usize) -> f64| {

@@ -6,8 +6,9 @@ use kiti_kinetics::exact::rayleigh::{gas_velocity_at_plate, viscous_layer};
 use kiti_kinetics::exact::riemann::{Riemann, State as RiemannState};
 use kiti_kinetics::exact::shock::shock_jump;
 use kiti_kinetics::exact::{bgk_plates, transport};
+use kiti_kinetics::gas::{Boundary, GasState, Relaxation};
 
-use super::case::{Comparison, Face, MoleculeName, OperatorName, Setup, State, UnitSystem, Wall};
+use super::case::{Comparison, Setup, UnitSystem};
 use super::flow::{Flow, FlowQuantity};
 use super::history::{History, HistoryQuantity};
 
@@ -55,71 +56,79 @@ pub struct Check {
     pub unit: &'static str,
 }
 
-/// Viscosity of the gas in equilibrium: of hard spheres to all orders, of other molecules to the first Sonine order.
-pub fn viscosity(setup: &Setup, state: &State) -> f64 {
-    let gas = &setup.gas;
-    let pressure = state.density * gas.boltzmann * state.temperature;
-    let frequency = gas.collision_frequency(state.density, state.temperature);
-    let first = pressure
-        / (frequency * transport::viscous_rate(gas.viscosity_index, gas.scattering_exponent));
-    if is_hard_sphere_collision(setup) {
+/// Viscosity of `[initial]`: of hard spheres to all orders, of other molecules to the first Sonine order.
+fn viscosity(setup: &Setup) -> f64 {
+    let first = setup.molecule().viscosity(setup.state().temperature);
+    if setup.has_hard_spheres() {
         first * transport::HARD_SPHERE_VISCOSITY_FACTOR
     } else {
         first
     }
 }
 
-/// Thermal conductivity, as [`viscosity`].
-pub fn conductivity(setup: &Setup, state: &State) -> f64 {
-    let prandtl = match setup.operator {
-        OperatorName::Bgk => 1.0,
-        OperatorName::EsBgk | OperatorName::Shakhov => setup.prandtl,
-        _ if is_hard_sphere_collision(setup) => transport::hard_sphere_prandtl(),
-        _ => 2.0 / 3.0,
+/// Thermal conductivity of `[initial]`, as [`viscosity`].
+fn conductivity(setup: &Setup) -> f64 {
+    let prandtl = match setup.relaxation() {
+        Some(Relaxation::Bgk) => 1.0,
+        Some(Relaxation::EsBgk { prandtl } | Relaxation::Shakhov { prandtl }) => prandtl,
+        None if setup.has_hard_spheres() => transport::hard_sphere_prandtl(),
+        None => 2.0 / 3.0,
     };
-    2.5 * setup.gas.boltzmann / setup.gas.mass * viscosity(setup, state) / prandtl
-}
-
-fn is_hard_sphere_collision(setup: &Setup) -> bool {
-    setup.gas.model == MoleculeName::HardSphere && !is_relaxation(setup.operator)
-}
-
-fn is_relaxation(operator: OperatorName) -> bool {
-    matches!(
-        operator,
-        OperatorName::Bgk | OperatorName::EsBgk | OperatorName::Shakhov
-    )
+    let molecule = setup.molecule();
+    2.5 * molecule.boltzmann / molecule.mass * viscosity(setup) / prandtl
 }
 
 /// How far behind a diffuse wall velocity and temperature extrapolate to the wall's.
-fn slip_lengths(setup: &Setup, state: &State) -> (f64, f64) {
-    let gas = &setup.gas;
-    if is_relaxation(setup.operator) {
-        let pressure = state.density * gas.boltzmann * state.temperature;
-        let length = gas.thermal_speed(state.temperature) * viscosity(setup, state) / pressure;
+fn slip_lengths(setup: &Setup) -> (f64, f64) {
+    let (molecule, state) = (setup.molecule(), setup.state());
+    if setup.relaxation().is_some() {
+        let speed = molecule.most_probable_speed(state.temperature);
+        let length = speed * viscosity(setup) / setup.pressure();
         return (
             bgk_plates::VELOCITY_SLIP * length,
             bgk_plates::TEMPERATURE_JUMP * length,
         );
     }
-    let path = gas.mean_free_path(state.density, state.temperature);
+    let path = molecule.mean_free_path(state.density, state.temperature);
     (
         transport::HARD_SPHERE_VELOCITY_SLIP * path,
         transport::HARD_SPHERE_TEMPERATURE_JUMP * path,
     )
 }
 
-fn plates(setup: &Setup) -> Option<(Wall, Wall)> {
-    match (setup.dims, setup.faces[0], setup.faces[1]) {
-        (1, Face::Diffuse(low, _), Face::Diffuse(high, _)) => Some((low, high)),
+/// A diffuse wall.
+#[derive(Debug, Clone, Copy)]
+struct Wall {
+    temperature: f64,
+    velocity: [f64; 3],
+    accommodation: f64,
+}
+
+fn wall(boundary: Boundary) -> Option<Wall> {
+    match boundary {
+        Boundary::Diffuse {
+            temperature,
+            velocity,
+            accommodation,
+        } => Some(Wall {
+            temperature,
+            velocity,
+            accommodation,
+        }),
         _ => None,
     }
 }
 
+/// The walls of a flow between two plates.
+fn plates(setup: &Setup) -> Option<(Wall, Wall)> {
+    let (low, high) = setup.ends();
+    (setup.dims() == 1).then_some((wall(low)?, wall(high)?))
+}
+
 fn line(setup: &Setup, value: impl Fn(f64) -> f64) -> Vec<(f64, f64)> {
-    let (low, high) = (setup.lower[0], setup.upper[0]);
+    let (low, extent) = (setup.grid().lower[0], setup.grid().extent()[0]);
     (0..=POINTS)
-        .map(|point| low + (high - low) * point as f64 / POINTS as f64)
+        .map(|point| low + extent * point as f64 / POINTS as f64)
         .map(|place| (place, value(place)))
         .collect()
 }
@@ -140,13 +149,13 @@ fn couette_curves(setup: &Setup) -> Vec<Curve> {
     let Some((low, high)) = plates(setup) else {
         return Vec::new();
     };
-    let (start, extent) = (setup.lower[0], setup.extent()[0]);
+    let (start, extent) = (setup.grid().lower[0], setup.grid().extent()[0]);
     let difference = high.velocity[1] - low.velocity[1];
-    let (name, points) = if setup.operator == OperatorName::None {
+    let (name, points) = if setup.is_free_molecular() {
         let mean = (low.velocity[1] + high.velocity[1]) / 2.0;
         ("free molecular", line(setup, |_| mean))
     } else {
-        let (slip, _) = slip_lengths(setup, &setup.initial);
+        let (slip, _) = slip_lengths(setup);
         let value = |place: f64| {
             low.velocity[1] + difference * (place - start + slip) / (extent + 2.0 * slip)
         };
@@ -163,13 +172,13 @@ fn fourier_curves(setup: &Setup) -> Vec<Curve> {
     let Some((low, high)) = plates(setup) else {
         return Vec::new();
     };
-    let (start, extent) = (setup.lower[0], setup.extent()[0]);
+    let (start, extent) = (setup.grid().lower[0], setup.grid().extent()[0]);
     let difference = high.temperature - low.temperature;
-    let (name, points) = if setup.operator == OperatorName::None {
+    let (name, points) = if setup.is_free_molecular() {
         let mean = (low.temperature * high.temperature).sqrt();
         ("free molecular", line(setup, |_| mean))
     } else {
-        let (_, jump) = slip_lengths(setup, &setup.initial);
+        let (_, jump) = slip_lengths(setup);
         let value = |place: f64| {
             low.temperature + difference * (place - start + jump) / (extent + 2.0 * jump)
         };
@@ -183,13 +192,13 @@ fn fourier_curves(setup: &Setup) -> Vec<Curve> {
 }
 
 fn rayleigh_curves(setup: &Setup, time: f64) -> Vec<Curve> {
-    let Face::Diffuse(wall, _) = setup.faces[0] else {
+    let Some(wall) = wall(setup.ends().0) else {
         return Vec::new();
     };
-    let state = &setup.initial;
-    let kinematic = viscosity(setup, state) / (state.density * setup.gas.mass);
-    let theta = setup.gas.boltzmann * state.temperature / setup.gas.mass;
-    let start = setup.lower[0];
+    let (molecule, state) = (setup.molecule(), setup.state());
+    let kinematic = viscosity(setup) / (state.density * molecule.mass);
+    let theta = molecule.theta(state.temperature);
+    let start = setup.grid().lower[0];
     [
         (
             "no collisions",
@@ -214,13 +223,14 @@ fn rayleigh_curves(setup: &Setup, time: f64) -> Vec<Curve> {
 
 /// The Riemann problem between the gas at the lower and at the upper end, and where they meet.
 fn riemann(setup: &Setup) -> Option<(Riemann, f64)> {
-    let region = setup.regions.first().filter(|_| setup.dims == 1)?;
-    let state = |state: &State| RiemannState {
-        density: state.density * setup.gas.mass,
+    let region = setup.initial.regions.first()?;
+    let molecule = setup.molecule();
+    let state = |state: GasState| RiemannState {
+        density: state.density * molecule.mass,
         velocity: state.velocity[0],
-        pressure: state.density * setup.gas.boltzmann * state.temperature,
+        pressure: state.density * molecule.boltzmann * state.temperature,
     };
-    let solution = Riemann::new(state(&setup.initial), state(&region.state), GAMMA).ok()?;
+    let solution = Riemann::new(state(setup.state()), state(region.state), GAMMA).ok()?;
     Some((solution, region.lower[0]))
 }
 
@@ -229,7 +239,7 @@ fn riemann_curves(setup: &Setup, time: f64) -> Vec<Curve> {
         return Vec::new();
     };
     let at = |place: f64| solution.at((place - diaphragm) / time);
-    let gas = setup.gas;
+    let molecule = setup.molecule();
     let curve = |quantity, points| Curve {
         quantity,
         name: "Euler equations".into(),
@@ -238,7 +248,7 @@ fn riemann_curves(setup: &Setup, time: f64) -> Vec<Curve> {
     vec![
         curve(
             FlowQuantity::NumberDensity,
-            line(setup, |place| at(place).density / gas.mass),
+            line(setup, |place| at(place).density / molecule.mass),
         ),
         curve(
             FlowQuantity::Velocity(0),
@@ -246,23 +256,24 @@ fn riemann_curves(setup: &Setup, time: f64) -> Vec<Curve> {
         ),
         curve(
             FlowQuantity::Temperature,
-            line(setup, |place| at(place).theta() * gas.mass / gas.boltzmann),
+            line(setup, |place| {
+                at(place).theta() * molecule.mass / molecule.boltzmann
+            }),
         ),
     ]
 }
 
 fn mach(setup: &Setup) -> f64 {
-    let state = &setup.initial;
-    let theta = setup.gas.boltzmann * state.temperature / setup.gas.mass;
-    state.velocity[0] / (GAMMA * theta).sqrt()
+    let state = setup.state();
+    state.velocity[0] / (GAMMA * setup.molecule().theta(state.temperature)).sqrt()
 }
 
 fn shock_curves(setup: &Setup) -> Vec<Curve> {
-    let Some(region) = setup.regions.first().filter(|_| setup.dims == 1) else {
+    let Some(region) = setup.initial.regions.first() else {
         return Vec::new();
     };
     let jump = shock_jump(mach(setup), GAMMA);
-    let (front, state) = (region.lower[0], &setup.initial);
+    let (front, state) = (region.lower[0], setup.state());
     let step = |quantity, before: f64, behind: f64| Curve {
         quantity,
         name: "Rankine-Hugoniot".into(),
@@ -323,20 +334,23 @@ fn couette_checks(setup: &Setup, flow: &Flow) -> Vec<Check> {
         return Vec::new();
     };
     let difference = high.velocity[1] - low.velocity[1];
-    let (expected, source) = if setup.operator == OperatorName::None {
+    let (expected, source) = if setup.is_free_molecular() {
         let plates = free_plates(setup, &low, &high);
         (
             -plates.shear_stress(difference),
             "free molecular flow, exact",
         )
     } else {
-        let (slip, _) = slip_lengths(setup, &setup.initial);
-        let stress =
-            viscosity(setup, &setup.initial) * difference / (setup.extent()[0] + 2.0 * slip);
+        let (slip, _) = slip_lengths(setup);
+        let stress = viscosity(setup) * difference / (setup.grid().extent()[0] + 2.0 * slip);
         (-stress, "mu U/(L + 2 z), to 2 % for Kn below 0.05")
     };
     let quantity = FlowQuantity::Stress(3);
-    let found = flow.mean_between(setup, quantity, (setup.lower[0], setup.upper[0]));
+    let found = flow.mean_between(
+        setup,
+        quantity,
+        (setup.grid().lower[0], setup.grid().upper[0]),
+    );
     check(
         setup,
         quantity,
@@ -350,15 +364,11 @@ fn couette_checks(setup: &Setup, flow: &Flow) -> Vec<Check> {
 }
 
 fn free_plates(setup: &Setup, low: &Wall, high: &Wall) -> Plates {
-    let theta = |temperature: f64| setup.gas.boltzmann * temperature / setup.gas.mass;
-    let accommodation = match setup.faces[0] {
-        Face::Diffuse(_, share) => share,
-        _ => 1.0,
-    };
+    let molecule = setup.molecule();
     Plates {
-        density: setup.initial.density * setup.gas.mass,
-        theta: [theta(low.temperature), theta(high.temperature)],
-        accommodation,
+        density: setup.state().density * molecule.mass,
+        theta: [low, high].map(|wall| molecule.theta(wall.temperature)),
+        accommodation: low.accommodation,
     }
 }
 
@@ -366,25 +376,28 @@ fn fourier_checks(setup: &Setup, flow: &Flow) -> Vec<Check> {
     let Some((low, high)) = plates(setup) else {
         return Vec::new();
     };
-    let (expected, source) = if setup.operator == OperatorName::None {
+    let (expected, source) = if setup.is_free_molecular() {
         let plates = free_plates(setup, &low, &high);
         (plates.heat_flux(), "free molecular flow, exact")
     } else {
-        let (_, jump) = slip_lengths(setup, &setup.initial);
+        let (_, jump) = slip_lengths(setup);
         let difference = high.temperature - low.temperature;
-        let flux =
-            conductivity(setup, &setup.initial) * difference / (setup.extent()[0] + 2.0 * jump);
+        let flux = conductivity(setup) * difference / (setup.grid().extent()[0] + 2.0 * jump);
         (-flux, "kappa dT/(L + 2 z), to 2 % for Kn below 0.05")
     };
     let quantity = FlowQuantity::HeatFlux(0);
-    let found = flow.mean_between(setup, quantity, (setup.lower[0], setup.upper[0]));
+    let found = flow.mean_between(
+        setup,
+        quantity,
+        (setup.grid().lower[0], setup.grid().upper[0]),
+    );
     check(setup, quantity, "heat flux q_x", found, expected, source)
         .into_iter()
         .collect()
 }
 
 fn rayleigh_checks(setup: &Setup, flow: &Flow) -> Vec<Check> {
-    let Face::Diffuse(wall, _) = setup.faces[0] else {
+    let Some(wall) = wall(setup.ends().0) else {
         return Vec::new();
     };
     let quantity = FlowQuantity::Velocity(1);
@@ -394,9 +407,7 @@ fn rayleigh_checks(setup: &Setup, flow: &Flow) -> Vec<Check> {
     };
     // The plate is half a cell before the first centre.
     let value = first + (first - second) / 2.0;
-    let state = &setup.initial;
-    let pressure = state.density * setup.gas.boltzmann * state.temperature;
-    let time = flow.time * pressure / viscosity(setup, state);
+    let time = flow.time * setup.pressure() / viscosity(setup);
     let expected = wall.velocity[1] * gas_velocity_at_plate(time);
     check(
         setup,
@@ -437,7 +448,7 @@ fn riemann_checks(setup: &Setup, flow: &Flow) -> Vec<Check> {
             FlowQuantity::NumberDensity,
             "density between fan and contact",
             flow.mean_between(setup, FlowQuantity::NumberDensity, range),
-            star.density / setup.gas.mass,
+            star.density / setup.molecule().mass,
             source,
         ),
         check(
@@ -445,7 +456,7 @@ fn riemann_checks(setup: &Setup, flow: &Flow) -> Vec<Check> {
             FlowQuantity::Temperature,
             "temperature between fan and contact",
             flow.mean_between(setup, FlowQuantity::Temperature, range),
-            star.theta() * setup.gas.mass / setup.gas.boltzmann,
+            star.theta() * setup.molecule().mass / setup.molecule().boltzmann,
             source,
         ),
     ]
@@ -460,11 +471,11 @@ fn star_sound_speed(state: &RiemannState) -> f64 {
 
 fn shock_checks(setup: &Setup, flow: &Flow) -> Vec<Check> {
     let jump = shock_jump(mach(setup), GAMMA);
-    let state = &setup.initial;
-    let extent = setup.extent()[0];
+    let state = setup.state();
+    let extent = setup.grid().extent()[0];
     let behind = (
-        setup.upper[0] - 0.25 * extent,
-        setup.upper[0] - 0.05 * extent,
+        setup.grid().upper[0] - 0.25 * extent,
+        setup.grid().upper[0] - 0.05 * extent,
     );
     let source = "Rankine-Hugoniot conditions, exact";
     [
@@ -494,9 +505,7 @@ fn shock_checks(setup: &Setup, flow: &Flow) -> Vec<Check> {
 
 /// The curves of a homogeneous gas's history.
 pub fn history_curves(setup: &Setup, history: &History) -> Vec<HistoryCurve> {
-    let frequency = setup
-        .gas
-        .collision_frequency(setup.initial.density, setup.initial.temperature);
+    let frequency = setup.collision_rate();
     let times: Vec<f64> = history.times();
     let curve = |quantity, name: &str, value: &dyn Fn(f64) -> f64| HistoryCurve {
         quantity,
@@ -522,9 +531,11 @@ pub fn history_curves(setup: &Setup, history: &History) -> Vec<HistoryCurve> {
             let Some(start) = history.first(HistoryQuantity::Temperature(0)) else {
                 return Vec::new();
             };
-            let mean = setup.initial.temperature;
-            let rate = frequency
-                * transport::viscous_rate(setup.gas.viscosity_index, setup.gas.scattering_exponent);
+            let mean = setup.state().temperature;
+            let state = setup.state();
+            let rate = setup
+                .molecule()
+                .viscous_rate(state.density, state.temperature);
             let value = |time: f64| mean + (start - mean) * (-rate * time).exp();
             vec![curve(
                 HistoryQuantity::Temperature(0),

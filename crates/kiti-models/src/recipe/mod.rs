@@ -205,7 +205,8 @@ impl Recipe {
     }
 }
 
-fn compare(path: &str, expected: &Value, found: &Value, lines: &mut Vec<String>) {
+/// Adds to `lines` where `found` differs from `expected`, as `key: expected, found`; `path` is the dotted path of both.
+pub fn compare(path: &str, expected: &Value, found: &Value, lines: &mut Vec<String>) {
     match (expected, found) {
         (Value::Table(expected), Value::Table(found)) => {
             let mut keys: Vec<&String> = expected.keys().chain(found.keys()).collect();

@@ -9,16 +9,14 @@ mod setup;
 use std::path::Path;
 
 use kiti_models::Error;
-use kiti_models::recipe::{invalid, overlay, read_table, shape};
+use kiti_models::recipe::{compare, invalid, overlay, read_table, shape};
 use toml::{Table, Value};
 
 pub use builtin::CASES;
 pub use quantity::{Dimension, UnitSystem};
-pub use sections::{
-    CaseFile, Comparison, Distribution, FACES, MoleculeName, OperatorName, OutputSection,
-    SamplingSection,
-};
-pub use setup::{Face, Gas, Region, Setup, State, Wall};
+pub use resolve::predict;
+pub use sections::{CaseFile, Comparison, SamplingSection};
+pub use setup::Setup;
 
 use crate::failure::{Failure, Outcome};
 
@@ -83,6 +81,19 @@ impl Case {
         toml::to_string_pretty(&self.file)
             .map_err(|error| Failure::failed(format!("{}: {error}", self.file.name)))
     }
+}
+
+/// Where the case `found` (as TOML) differs from `expected`, first key by first key; none where they are the same.
+pub fn difference(expected: &str, found: &str, file: &str) -> Outcome<Option<String>> {
+    let (expected, found) = (read_table(expected, "case")?, read_table(found, file)?);
+    let mut lines = Vec::new();
+    compare(
+        "",
+        &Value::Table(expected),
+        &Value::Table(found),
+        &mut lines,
+    );
+    Ok(lines.into_iter().next())
 }
 
 /// The keys without which a file says too little.

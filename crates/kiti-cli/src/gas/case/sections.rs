@@ -232,17 +232,17 @@ pub struct RegionSection {
 #[serde(default)]
 pub struct BoundarySections {
     /// Face at the lower end of x.
-    pub x_low: Boundary,
+    pub x_low: BoundarySection,
     /// Face at the upper end of x.
-    pub x_high: Boundary,
+    pub x_high: BoundarySection,
     /// Face at the lower end of y.
-    pub y_low: Boundary,
+    pub y_low: BoundarySection,
     /// Face at the upper end of y.
-    pub y_high: Boundary,
+    pub y_high: BoundarySection,
     /// Face at the lower end of z.
-    pub z_low: Boundary,
+    pub z_low: BoundarySection,
     /// Face at the upper end of z.
-    pub z_high: Boundary,
+    pub z_high: BoundarySection,
 }
 
 /// Names of the faces, as [`BoundarySections::faces`] orders them.
@@ -250,7 +250,7 @@ pub const FACES: [&str; 6] = ["x_low", "x_high", "y_low", "y_high", "z_low", "z_
 
 impl BoundarySections {
     /// All faces: low and high of x, y, z.
-    pub fn faces(&self) -> [&Boundary; 6] {
+    pub fn faces(&self) -> [&BoundarySection; 6] {
         [
             &self.x_low,
             &self.x_high,
@@ -265,7 +265,7 @@ impl BoundarySections {
 /// What happens at a face.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Boundary {
+pub enum BoundarySection {
     /// Molecules come in again at the opposite face.
     #[default]
     Periodic,

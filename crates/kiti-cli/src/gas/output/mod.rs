@@ -11,7 +11,7 @@ use kiti_data::atomic_file;
 
 use self::vti::{CellArray, ImageGrid, image_data};
 use super::case::{Dimension, Setup};
-use super::flow::{Flow, FlowQuantity, TENSOR, heading};
+use super::flow::{Flow, FlowQuantity, heading};
 use crate::failure::Outcome;
 
 const AXES: [&str; 3] = ["x", "y", "z"];
@@ -41,7 +41,7 @@ pub fn put(path: &Path, bytes: &[u8]) -> Outcome {
 /// One line a cell: its centre, then each quantity and its standard error.
 fn csv(setup: &Setup, flow: &Flow) -> String {
     let length = Dimension::Length.unit(setup.system);
-    let mut names: Vec<String> = AXES[..setup.dims]
+    let mut names: Vec<String> = AXES[..setup.dims()]
         .iter()
         .map(|axis| heading(axis, length))
         .collect();
@@ -54,9 +54,9 @@ fn csv(setup: &Setup, flow: &Flow) -> String {
         ));
     }
     let mut text = names.join(",") + "\n";
-    for cell in 0..setup.cell_count() {
-        let centre = setup.cell_centre(cell);
-        let places = centre[..setup.dims].iter().copied();
+    for cell in 0..setup.grid().cell_count() {
+        let centre = setup.grid().centre(cell);
+        let places = centre[..setup.dims()].iter().copied();
         let numbers = flow
             .columns
             .iter()
@@ -74,8 +74,8 @@ fn csv(setup: &Setup, flow: &Flow) -> String {
 /// An array of shape (quantities, z, y, x), axes that the flow does not depend on left out.
 fn field(setup: &Setup, flow: &Flow) -> Outcome<Field> {
     let mut shape = vec![flow.columns.len()];
-    shape.extend(setup.cells[..setup.dims].iter().rev());
-    if setup.dims == 0 {
+    shape.extend(setup.grid().cells[..setup.dims()].iter().rev());
+    if setup.dims() == 0 {
         shape.push(1);
     }
     let values = flow
@@ -88,9 +88,9 @@ fn field(setup: &Setup, flow: &Flow) -> Outcome<Field> {
 
 fn vtk(setup: &Setup, flow: &Flow) -> String {
     let grid = ImageGrid {
-        origin: setup.lower,
-        spacing: setup.spacing(),
-        cells: setup.cells,
+        origin: setup.grid().lower,
+        spacing: setup.grid().spacing(),
+        cells: setup.grid().cells,
     };
     let groups: [(&str, Vec<FlowQuantity>); 5] = [
         ("number_density", vec![FlowQuantity::NumberDensity]),
@@ -98,7 +98,8 @@ fn vtk(setup: &Setup, flow: &Flow) -> String {
         ("temperature", vec![FlowQuantity::Temperature]),
         (
             "stress",
-            (0..TENSOR.len()).map(FlowQuantity::Stress).collect(),
+            // VTK orders a symmetric tensor xx, yy, zz, xy, yz, xz.
+            [0, 1, 2, 3, 5, 4].map(FlowQuantity::Stress).into(),
         ),
         ("heat_flux", (0..3).map(FlowQuantity::HeatFlux).collect()),
     ];
