@@ -46,6 +46,14 @@ pub struct FourthMoment {
 }
 
 impl FourthMoment {
+    /// `dM4 / d(nu t)` where `<c^4>` and `d:d` are these.
+    pub fn slope(&self, fourth: f64, deviator_square: f64) -> f64 {
+        let d = self.dims as f64;
+        let square = self.square * self.square;
+        let stress_square = square / d + deviator_square;
+        0.5 * (-(1.0 - 1.0 / d) * fourth + (1.0 + 1.0 / d) * square - 2.0 / d * stress_square)
+    }
+
     /// `<c^4>` after the time `t` with `nu t = collisions`.
     ///
     /// The equation is linear: with `r = (D - 1) / (2 D)` and the forcing `-(1/D) d:d exp(-nu t)`,
@@ -164,9 +172,7 @@ mod tests {
             for t in [0.1, 0.8, 3.0] {
                 let h = 1e-4;
                 let slope = (moment.at(t + h) - moment.at(t - h)) / (2.0 * h);
-                let stress = 4.0 / d + 0.7 * (-t).exp();
-                let right = 0.5
-                    * (-(1.0 - 1.0 / d) * moment.at(t) + (1.0 + 1.0 / d) * 4.0 - 2.0 / d * stress);
+                let right = moment.slope(moment.at(t), 0.7 * (-t).exp());
                 assert!((slope - right).abs() < 1e-7, "{slope} {right}");
             }
         }

@@ -17,15 +17,17 @@ const CELLS: usize = 100;
 /// Fourth and sixth moments over eight collisions of each molecule, in 2, 3 and 5 dimensions for every
 /// selection; the entropy in 2 and 3.
 pub(super) fn run(seed: u64) -> GasResult<Vec<Check>> {
-    let mut checks = Vec::new();
+    let mut gases = Vec::new();
     for dims in [2, 3, 5] {
         for (name, selection) in SELECTIONS {
-            let name = format!("D = {dims}, {name}");
-            let seed = derive_seed(seed, &name);
-            checks.extend(relax(&name, selection, dims, seed)?);
+            gases.push((format!("D = {dims}, {name}"), selection, dims));
         }
     }
-    Ok(checks)
+    let checks = gases
+        .into_par_iter()
+        .map(|(name, selection, dims)| relax(&name, selection, dims, derive_seed(seed, &name)))
+        .collect::<GasResult<Vec<_>>>()?;
+    Ok(checks.concat())
 }
 
 fn relax(name: &str, selection: PairSelection, dims: usize, seed: u64) -> GasResult<Vec<Check>> {

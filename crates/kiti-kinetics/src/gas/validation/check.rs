@@ -90,13 +90,22 @@ impl fmt::Display for Check {
         };
         write!(
             f,
-            "{}: {:.6} expected {:.6}, standard error {:.1e}, tolerance {:.1e}: {verdict}",
+            "{}: {} expected {}, standard error {:.1e}, tolerance {:.1e}: {verdict}",
             self.quantity,
-            self.value,
-            self.expected,
+            digits(self.value),
+            digits(self.expected),
             self.standard_error,
             self.tolerance(),
         )
+    }
+}
+
+/// Six decimals, or an exponent where they would hide the number.
+fn digits(value: f64) -> String {
+    if value == 0.0 || (1e-3..1e6).contains(&value.abs()) {
+        format!("{value:.6}")
+    } else {
+        format!("{value:.3e}")
     }
 }
 
