@@ -142,10 +142,15 @@ impl Block {
             let size = self.size[axis] / coarse[axis];
             let inverse = partition.inverse[axis] / coarse[axis] as f64;
             let start = (self.start[axis] / coarse[axis]) as f64;
-            let (lower, last) = (partition.lower[axis], size as i32 - 1);
+            let (lower, last) = (partition.lower[axis], (size - 1) as f64);
             for (id, &x) in ids.iter_mut().zip(&self.particles.x[axis]) {
                 // Rounding at a block's edge may put a particle outside by one.
-                let cell = (((x - lower) * inverse - start) as i32).clamp(0, last);
+                let cell = (x - lower) * inverse - start;
+                let cell = if cell > 0.0 { cell } else { 0.0 };
+                let cell = if cell < last { cell } else { last };
+                // SAFETY: 0 <= cell <= last < 2^31; what is no number has become 0. The checked
+                // conversion does not run in vectors and took a fifth of a step.
+                let cell: i32 = unsafe { cell.to_int_unchecked() };
                 *id += cell as u32 * stride;
             }
             stride *= size as u32;

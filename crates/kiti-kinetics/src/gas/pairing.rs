@@ -5,7 +5,7 @@ use pulp::Simd;
 use super::draws::{BATCH, Purpose, StepDraws, choose, poisson, unit};
 use super::elementary::power;
 use super::molecule::Molecule;
-use super::scattering::{Scatter, Velocities};
+use super::scattering::{Pairs, Scatters, Velocities};
 use super::statistics::Statistics;
 
 /// A rule that selects collision pairs. Every one gives the same expected number of collisions of
@@ -29,7 +29,7 @@ pub enum PairSelection {
 /// The constants of binary collisions in cells of one size.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Binary {
-    pub selection: PairSelection,
+    selection: PairSelection,
     /// `F A dt / V`, so that a pair collides with the expected number `coefficient g^(2 - 2 omega)`.
     coefficient: f64,
     law: Law,
@@ -77,6 +77,26 @@ impl Binary {
     #[inline(always)]
     fn expected(&self, square: f64) -> f64 {
         self.coefficient * self.law.of(square)
+    }
+
+    #[inline(always)]
+    fn expected_of(&self, squares: &[f64; BATCH]) -> [f64; BATCH] {
+        let mut expected = [self.coefficient; BATCH];
+        // One loop for each law, so that each runs in vectors.
+        match self.law {
+            Law::HardSphere => {
+                for k in 0..BATCH {
+                    expected[k] *= squares[k].sqrt();
+                }
+            }
+            Law::Maxwell => {}
+            Law::Power(exponent) => {
+                for k in 0..BATCH {
+                    expected[k] *= power(squares[k], exponent);
+                }
+            }
+        }
+        expected
     }
 }
 
@@ -129,6 +149,7 @@ pub(super) fn collide<V: Velocities, S: Simd>(
     cells.clear();
     factors.clear();
     let mut rounding = [0u32; 4 * BATCH];
+    let majorant = Majorant::new(binary, offsets, velocities);
     for cell in 0..count {
         if cell % (4 * BATCH) == 0 && binary.selection == PairSelection::NoTimeCounter {
             let first = std::array::from_fn(|k| (cell / 4 + k) as u32);
@@ -145,7 +166,12 @@ pub(super) fn collide<V: Velocities, S: Simd>(
         }
         let (number, factor) = match binary.selection {
             PairSelection::NoTimeCounter | PairSelection::MajorantFrequency => {
-                let largest = binary.expected(velocities.bound_square(&order[range]));
+                let largest = match majorant {
+                    Majorant::Common(largest) => largest,
+                    Majorant::OfEveryCell => {
+                        binary.expected(velocities.bound_square_of(&order[range]))
+                    }
+                };
                 let mean = 0.5 * n as f64 * (n - 1) as f64 * largest;
                 let number = if binary.selection == PairSelection::NoTimeCounter {
                     (mean + unit(rounding[cell % (4 * BATCH)])) as u32
@@ -173,16 +199,99 @@ pub(super) fn collide<V: Velocities, S: Simd>(
         ..Statistics::default()
     };
     for (trials, cells) in trials.chunks(BATCH).zip(cells.chunks(BATCH)) {
-        let mut first = [0; BATCH];
-        let mut second = [0; BATCH];
-        first[..trials.len()].copy_from_slice(trials);
-        second[..cells.len()].copy_from_slice(cells);
-        let words = draws.blocks(simd, &first, &second, group, Purpose::Trial);
-        for (k, (&trial, &cell)) in trials.iter().zip(cells).enumerate() {
-            let start = offsets[cell as usize];
-            let n = offsets[cell as usize + 1] - start;
-            let mut factor = factors[cell as usize];
-            let (i, j) = match binary.selection {
+        let mut batch = Batch::new(trials, cells);
+        let words = draws.blocks(simd, &batch.trials, &batch.cells, group, Purpose::Trial);
+        batch.choose(binary.selection, &words, offsets, order, factors);
+        batch.run(binary, &words, velocities, &mut statistics);
+    }
+    statistics
+}
+
+/// What bounds `F sigma g dt / V` in the cells.
+#[derive(Debug, Clone, Copy)]
+enum Majorant {
+    /// One bound for all cells: more attempts, but no search in every cell.
+    Common(f64),
+    OfEveryCell,
+}
+
+impl Majorant {
+    /// Attempts of a particle up to which a common bound costs less than a search in every cell.
+    const WORTH: f64 = 0.25;
+
+    #[inline(always)]
+    fn new<V: Velocities>(binary: &Binary, offsets: &[u32], velocities: &V) -> Self {
+        if let Law::Maxwell = binary.law {
+            return Self::Common(binary.coefficient);
+        }
+        match binary.selection {
+            PairSelection::NoTimeCounter | PairSelection::MajorantFrequency => {}
+            // They need none.
+            PairSelection::SimplifiedBernoulliTrials | PairSelection::DisjointPairs => {
+                return Self::OfEveryCell;
+            }
+        }
+        let square = velocities.bound_square();
+        if square == f64::INFINITY {
+            return Self::OfEveryCell;
+        }
+        let largest = binary.expected(square);
+        let pairs: f64 = offsets
+            .windows(2)
+            .map(|range| {
+                let n = f64::from(range[1] - range[0]);
+                n * (n - 1.0)
+            })
+            .sum();
+        let particles = f64::from(offsets[offsets.len() - 1]);
+        if 0.5 * pairs * largest <= Self::WORTH * particles {
+            Self::Common(largest)
+        } else {
+            Self::OfEveryCell
+        }
+    }
+}
+
+/// Trials that are computed together, so that divisions and roots overlap.
+struct Batch {
+    length: usize,
+    trials: [u32; BATCH],
+    cells: [u32; BATCH],
+    factors: [f64; BATCH],
+    pairs: Pairs,
+}
+
+impl Batch {
+    #[inline(always)]
+    fn new(trials: &[u32], cells: &[u32]) -> Self {
+        let mut batch = Self {
+            length: trials.len(),
+            trials: [0; BATCH],
+            cells: [0; BATCH],
+            factors: [0.0; BATCH],
+            pairs: [[0; BATCH]; 2],
+        };
+        batch.trials[..trials.len()].copy_from_slice(trials);
+        batch.cells[..cells.len()].copy_from_slice(cells);
+        batch
+    }
+
+    /// Finds the pairs.
+    #[inline(always)]
+    fn choose(
+        &mut self,
+        selection: PairSelection,
+        words: &[[u32; BATCH]; 4],
+        offsets: &[u32],
+        order: &[u32],
+        factors: &[f64],
+    ) {
+        for k in 0..self.length {
+            let (trial, cell) = (self.trials[k], self.cells[k] as usize);
+            let start = offsets[cell];
+            let n = offsets[cell + 1] - start;
+            self.factors[k] = factors[cell];
+            let (i, j) = match selection {
                 PairSelection::NoTimeCounter | PairSelection::MajorantFrequency => {
                     let i = choose(words[0][k], n);
                     let j = choose(words[1][k], n - 1);
@@ -190,30 +299,75 @@ pub(super) fn collide<V: Velocities, S: Simd>(
                 }
                 PairSelection::SimplifiedBernoulliTrials => {
                     let behind = n - 1 - trial;
-                    factor = f64::from(behind);
+                    self.factors[k] = f64::from(behind);
                     (trial, trial + 1 + choose(words[0][k], behind))
                 }
                 PairSelection::DisjointPairs => (2 * trial, 2 * trial + 1),
             };
-            let i = order[(start + i) as usize] as usize;
-            let j = order[(start + j) as usize] as usize;
-            let square = velocities.relative_square(i, j);
-            let probability = factor * binary.expected(square);
-            let u = unit(words[2][k]);
-            if u < probability {
-                if probability > 1.0 + 1e-9 {
-                    statistics.majorant_violations += 1;
-                }
-                statistics.collisions += 1;
-                // Below its threshold a uniform number is uniform again.
-                let scatter = Scatter {
-                    deflection: u / probability.min(1.0),
-                    azimuth: words[3][k],
-                    name: [trial, cell],
-                };
-                velocities.scatter(i, j, square, scatter);
-            }
+            self.pairs[0][k] = order[(start + i) as usize];
+            self.pairs[1][k] = order[(start + j) as usize];
         }
     }
-    statistics
+
+    /// Whether one of the pair's particles stands in an earlier pair of the same cell.
+    #[inline(always)]
+    fn depends(&self, k: usize) -> bool {
+        let [i, j] = &self.pairs;
+        (0..k)
+            .rev()
+            .take_while(|&earlier| self.cells[earlier] == self.cells[k])
+            .any(|e| i[e] == i[k] || i[e] == j[k] || j[e] == i[k] || j[e] == j[k])
+    }
+
+    /// Tries all pairs as if one after the other.
+    #[inline(always)]
+    fn run<V: Velocities>(
+        &self,
+        binary: &Binary,
+        words: &[[u32; BATCH]; 4],
+        velocities: &mut V,
+        statistics: &mut Statistics,
+    ) {
+        let squares = velocities.relative_squares(&self.pairs);
+        let mut probabilities = binary.expected_of(&squares);
+        let mut scatters = Scatters {
+            deflections: [0.5; BATCH],
+            azimuths: words[3],
+            trials: self.trials,
+            cells: self.cells,
+        };
+        for k in 0..BATCH {
+            probabilities[k] *= self.factors[k];
+            // Below its threshold a uniform number is uniform again.
+            scatters.deflections[k] = deflection(unit(words[2][k]), probabilities[k]);
+        }
+        let changes = velocities.turn(&self.pairs, &squares, &scatters);
+        for k in 0..self.length {
+            let u = unit(words[2][k]);
+            let mut probability = probabilities[k];
+            let depends = self.depends(k);
+            if depends {
+                let (i, j) = (self.pairs[0][k] as usize, self.pairs[1][k] as usize);
+                let square = velocities.relative_square(i, j);
+                probability = self.factors[k] * binary.expected(square);
+                if u < probability {
+                    let mut scatter = scatters.get(k);
+                    scatter.deflection = deflection(u, probability);
+                    velocities.scatter(i, j, square, scatter);
+                }
+            } else if u < probability {
+                velocities.apply(&self.pairs, k, squares[k], scatters.get(k), &changes);
+            }
+            statistics.collisions += u64::from(u < probability);
+            statistics.majorant_violations += u64::from(probability > 1.0 + 1e-9);
+        }
+    }
+}
+
+/// `u / p`, a uniform number where `u < p`; below 1 in any case.
+#[inline(always)]
+fn deflection(u: f64, probability: f64) -> f64 {
+    let p = if probability < 1.0 { probability } else { 1.0 };
+    let ratio = u / p;
+    if ratio < 1.0 { ratio } else { 0.5 }
 }
