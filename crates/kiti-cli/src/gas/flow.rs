@@ -1,6 +1,7 @@
 //! What is known of a flow: means over molecules and steps for every cell, each with its standard error.
 
-use kiti_kinetics::gas::{Fields, Flow as SampledFlow};
+use kiti_kinetics::gas::{Face, Fields, Flow as SampledFlow, Sampler};
+use serde::Serialize;
 
 use super::case::{Setup, UnitSystem};
 
@@ -122,6 +123,53 @@ pub struct Column {
     pub errors: Vec<f64>,
 }
 
+/// What a face receives from the gas, per area and time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FaceFlux {
+    /// The face's name, such as `x_low`.
+    pub face: &'static str,
+    /// Molecules that arrive less those that come back; momentum along x, y, z; energy.
+    pub mean: [f64; 5],
+    /// Their standard errors.
+    pub standard_error: [f64; 5],
+}
+
+impl FaceFlux {
+    /// The fluxes of all faces of a sampled flow's axes.
+    pub fn all(setup: &Setup, sampler: &Sampler) -> Vec<Self> {
+        let faces = Face::ALL.into_iter().take(2 * setup.dims());
+        faces
+            .map(|face| {
+                let (mean, standard_error) = sampler.surface(face);
+                let [mean, standard_error] = [mean, standard_error].map(|flux| {
+                    let [x, y, z] = flux.momentum;
+                    [flux.number, x, y, z, flux.heat]
+                });
+                Self {
+                    face: face.name(),
+                    mean,
+                    standard_error,
+                }
+            })
+            .collect()
+    }
+
+    /// Headings of the five numbers.
+    pub fn headings(system: UnitSystem) -> [String; 5] {
+        let [number, momentum, energy] = match system {
+            UnitSystem::Si => ["1/(m^2 s)", "Pa", "W/m^2"],
+            UnitSystem::Reduced => [""; 3],
+        };
+        [
+            heading("number", number),
+            heading("momentum_x", momentum),
+            heading("momentum_y", momentum),
+            heading("momentum_z", momentum),
+            heading("energy", energy),
+        ]
+    }
+}
+
 /// A mean over some steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Flow {
@@ -133,9 +181,22 @@ pub struct Flow {
     pub samples: u64,
     /// The quantities, in the order of [`FlowQuantity::all`].
     pub columns: Vec<Column>,
+    /// What the faces received in these steps.
+    pub faces: Vec<FaceFlux>,
 }
 
 impl Flow {
+    /// Flux along x through the gas between the two faces of x, as they received it: number `index` of [`FaceFlux::mean`],
+    /// with its standard error.
+    pub fn through(&self, index: usize) -> Option<(f64, f64)> {
+        let [low, high, ..] = self.faces.as_slice() else {
+            return None;
+        };
+        let mean = (high.mean[index] - low.mean[index]) / 2.0;
+        let error = high.standard_error[index].hypot(low.standard_error[index]) / 2.0;
+        Some((mean, error))
+    }
+
     /// A quantity's column.
     pub fn column(&self, quantity: FlowQuantity) -> Option<&Column> {
         self.columns

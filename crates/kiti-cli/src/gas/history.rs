@@ -203,11 +203,6 @@ impl History {
         self.rows.push(row);
     }
 
-    /// All lines.
-    pub fn rows(&self) -> &[HistoryRow] {
-        &self.rows
-    }
-
     /// The times of all lines.
     pub fn times(&self) -> Vec<f64> {
         self.rows.iter().map(|row| row.time).collect()

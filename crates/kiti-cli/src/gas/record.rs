@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::case::Setup;
-use super::flow::{Flow, FlowQuantity};
+use super::flow::{FaceFlux, Flow, FlowQuantity};
 use super::theory::Check;
 
 /// How a simulation went.
@@ -53,6 +53,7 @@ pub fn results(setup: &Setup, record: &Record, checks: &[Check], flows: &[Flow])
                 "last_step": flow.steps.1,
                 "time": flow.time,
                 "samples": flow.samples,
+                "faces": flow.faces,
             })
         })
         .collect();
@@ -60,6 +61,7 @@ pub fn results(setup: &Setup, record: &Record, checks: &[Check], flows: &[Flow])
         "run": record,
         "checks": checks,
         "columns_of_npy": columns,
+        "columns_of_faces": FaceFlux::headings(setup.system),
         "flows": flows,
     });
     format!("{value:#}\n")

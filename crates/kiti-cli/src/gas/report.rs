@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::case::{Case, Dimension, Setup, UnitSystem};
-use super::flow::{Flow, FlowQuantity, heading};
+use super::flow::{FaceFlux, Flow, FlowQuantity, heading};
 use super::history::{History, HistoryQuantity};
 use super::record::Record;
 use super::theory::{self, Check};
@@ -62,6 +62,13 @@ pub fn page(
             section id="fields" {
                 h2 { "Fields" }
                 @for flow in flows { figure { (PreEscaped(picture(setup, flow).to_svg(Theme::Inline))) } }
+            }
+        }
+        @if flows.iter().any(|flow| !flow.faces.is_empty()) {
+            section id="faces" {
+                h2 { "Walls" }
+                p { "What each face received from the gas, per area and time, net of what it sent back." }
+                @for flow in flows { (face_table(setup, flow).to_html()) }
             }
         }
         section id="charts" {
@@ -131,6 +138,25 @@ pub fn check_table(checks: &[Check]) -> Table {
                 .map_or_else(String::new, |error| format!("{:+.1}", difference / error)),
             check.source.clone(),
         ]);
+    }
+    table
+}
+
+fn face_table(setup: &Setup, flow: &Flow) -> Table {
+    let mut table = Table::new().text(format!("face, t = {}", time(setup, flow.time)));
+    for heading in FaceFlux::headings(setup.system) {
+        table = table.number(heading.replace('_', " "));
+    }
+    for flux in &flow.faces {
+        let values = flux.mean.iter().zip(flux.standard_error);
+        let cells = values.map(|(value, error)| {
+            format!(
+                "{} \u{b1} {}",
+                significant(*value, 4),
+                significant(error, 2)
+            )
+        });
+        table.row(std::iter::once(flux.face.to_owned()).chain(cells));
     }
     table
 }

@@ -212,14 +212,14 @@ impl Session<'_> {
         }
         progress.close();
         let (seconds, particle_steps) = progress.so_far();
-        let (collisions, majorant_violations) = simulation.counts();
+        let statistics = simulation.statistics();
         let record = Record {
             case: setup.name.clone(),
             seed: self.arguments.seed,
             steps: setup.steps,
             particles: simulation.particles() as u64,
-            collisions,
-            majorant_violations,
+            collisions: statistics.collisions,
+            majorant_violations: statistics.majorant_violations,
             particle_steps,
             session_seconds: seconds,
             seconds: seconds_before + seconds,

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use kiti_kinetics::gas::{DsmcSolver, Sampler, Snapshot, SolverConfig, Statistics, Values};
+use kiti_kinetics::gas::{DsmcSolver, Face, Sampler, Snapshot, SolverConfig, Statistics, Values};
 
 use super::case::{Case, SamplingSection, Setup};
-use super::flow::{Column, Flow, FlowQuantity};
+use super::flow::{Column, FaceFlux, Flow, FlowQuantity};
 use super::history::{History, HistoryRow};
 use super::restart::{Array, Restart, RestartHeader};
 use crate::failure::{Failure, Outcome};
@@ -16,7 +16,7 @@ const SOLVER: &str = "solver.";
 const SAMPLER: &str = "sampler.";
 const FLOW: &str = "flow.";
 const HISTORY: &str = "history";
-const COUNTERS: &str = "counters";
+const LINE: &str = "history line";
 
 /// A run between two steps.
 pub struct Simulation<'a> {
@@ -25,56 +25,8 @@ pub struct Simulation<'a> {
     sampler: Sampler,
     history: History,
     flows: Vec<Flow>,
-    counters: Counters,
-}
-
-/// Counts of the whole run; the solver's own begin again with every session.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Counters {
-    collisions: u64,
-    majorant_violations: u64,
-    /// Of the steps since the last line of the history.
-    line_collisions: u64,
-    line_particle_steps: u64,
-}
-
-impl Counters {
-    fn add(&mut self, before: &Statistics, after: &Statistics) {
-        let collisions = after.collisions - before.collisions;
-        self.collisions += collisions;
-        self.majorant_violations += after.majorant_violations - before.majorant_violations;
-        self.line_collisions += collisions;
-        self.line_particle_steps += after.particle_steps - before.particle_steps;
-    }
-
-    fn to_array(self) -> Array {
-        Array::U64(vec![
-            self.collisions,
-            self.majorant_violations,
-            self.line_collisions,
-            self.line_particle_steps,
-        ])
-    }
-
-    fn from_array(array: &Array) -> Option<Self> {
-        match array {
-            Array::U64(values) => match values[..] {
-                [
-                    collisions,
-                    majorant_violations,
-                    line_collisions,
-                    line_particle_steps,
-                ] => Some(Self {
-                    collisions,
-                    majorant_violations,
-                    line_collisions,
-                    line_particle_steps,
-                }),
-                _ => None,
-            },
-            Array::F64(_) => None,
-        }
-    }
+    /// Collisions and particle-steps at the latest line of the history.
+    line: [u64; 2],
 }
 
 fn batch(setup: &Setup) -> u64 {
@@ -101,7 +53,7 @@ impl<'a> Simulation<'a> {
             sampler,
             history: History::default(),
             flows: Vec::new(),
-            counters: Counters::default(),
+            line: [0; 2],
         };
         simulation.note();
         Ok(simulation)
@@ -113,40 +65,35 @@ impl<'a> Simulation<'a> {
     ///
     /// What the solver refuses: molecules that came in and no longer fit into memory.
     pub fn step(&mut self) -> Outcome<Option<&Flow>> {
-        let before = self.solver.statistics();
         self.solver.step()?;
-        self.counters.add(&before, &self.solver.statistics());
         let step = self.solver.steps();
-        let (due, window) = self.due(step);
-        if due {
+        let (first, last, every) = self.mean_around(step);
+        if step == first {
+            self.sampler.reset(&self.solver);
+        }
+        if step > first && (step - first).is_multiple_of(every) {
             self.solver.sample(&mut self.sampler)?;
         }
         if step.is_multiple_of(self.setup.output.history_every) || step == self.setup.steps {
             self.note();
         }
-        match window {
-            Some(window) => {
-                let flow = self.flow((window, step));
-                self.flows.push(flow);
-                self.sampler.reset(&self.solver);
-                Ok(self.flows.last())
-            }
-            None => Ok(None),
+        if step != last || self.sampler.samples() == 0 {
+            return Ok(None);
         }
+        let flow = self.flow((first + 1, last));
+        self.flows.push(flow);
+        self.sampler.reset(&self.solver);
+        Ok(self.flows.last())
     }
 
-    /// Whether `step` is sampled, and the first step of the mean that ends with it.
-    fn due(&self, step: u64) -> (bool, Option<u64>) {
+    /// The mean that `step` belongs to or precedes: the step that it begins after, its last one, steps between samples.
+    fn mean_around(&self, step: u64) -> (u64, u64, u64) {
         match &self.setup.sampling {
-            SamplingSection::Steady { start, every } => {
-                let due = step > *start && (step - start).is_multiple_of(*every);
-                let last = step == self.setup.steps && step >= start + every;
-                (due, last.then_some(start + 1))
-            }
+            SamplingSection::Steady { start, every } => (*start, self.setup.steps, *every),
             SamplingSection::Snapshots { at, window } => {
                 let end = at.iter().find(|end| **end >= step);
-                let due = end.is_some_and(|end| step + window > *end);
-                (due, (end == Some(&step)).then_some(step + 1 - window))
+                // Behind the last mean nothing is sampled.
+                end.map_or((u64::MAX, u64::MAX, 1), |end| (end - window, *end, 1))
             }
         }
     }
@@ -156,14 +103,24 @@ impl<'a> Simulation<'a> {
         let one_moment = matches!(self.setup.sampling, SamplingSection::Snapshots { .. });
         let columns = FlowQuantity::all()
             .into_iter()
-            .map(|quantity| Column {
-                quantity,
-                values: quantity.of(&flow.mean).to_vec(),
-                errors: if one_moment {
-                    quantity.errors_of_one_moment(self.setup, &flow)
-                } else {
-                    quantity.of(&flow.standard_error).to_vec()
-                },
+            .map(|quantity| {
+                let mut column = Column {
+                    quantity,
+                    values: quantity.of(&flow.mean).to_vec(),
+                    errors: if one_moment {
+                        quantity.errors_of_one_moment(self.setup, &flow)
+                    } else {
+                        quantity.of(&flow.standard_error).to_vec()
+                    },
+                };
+                for (cell, particles) in flow.particles_per_cell.iter().enumerate() {
+                    // Nobody knows the velocity of no molecules.
+                    if *particles == 0.0 && quantity != FlowQuantity::NumberDensity {
+                        column.values[cell] = f64::NAN;
+                        column.errors[cell] = f64::NAN;
+                    }
+                }
+                column
             })
             .collect();
         Flow {
@@ -171,18 +128,20 @@ impl<'a> Simulation<'a> {
             time: (steps.0 + steps.1) as f64 / 2.0 * self.setup.config.dt,
             samples: self.sampler.samples(),
             columns,
+            faces: FaceFlux::all(self.setup, &self.sampler),
         }
     }
 
     /// Adds a line to the history.
     fn note(&mut self) {
-        let tau = 1.0 / self.setup.collision_rate();
-        let counters = &mut self.counters;
-        let time = counters.line_particle_steps as f64 * self.setup.config.dt / tau;
+        let statistics = self.solver.statistics();
+        let [collisions, particle_steps] = self.line;
+        let times = (statistics.particle_steps - particle_steps) as f64
+            * self.setup.config.dt
+            * self.setup.collision_rate();
         // Either molecule of a pair has collided.
-        let rate = 2.0 * counters.line_collisions as f64 / time;
-        counters.line_collisions = 0;
-        counters.line_particle_steps = 0;
+        let rate = 2.0 * (statistics.collisions - collisions) as f64 / times;
+        self.line = [statistics.collisions, statistics.particle_steps];
         let (_, velocities) = self.solver.particles();
         let row = HistoryRow::measure(self.setup, self.solver.steps(), &velocities, rate);
         self.history.push(row);
@@ -198,9 +157,9 @@ impl<'a> Simulation<'a> {
         self.solver.particle_count()
     }
 
-    /// Collisions so far, and how often one was likelier than its cell had assumed.
-    pub fn counts(&self) -> (u64, u64) {
-        (self.counters.collisions, self.counters.majorant_violations)
+    /// What has been done since the run began.
+    pub fn statistics(&self) -> Statistics {
+        self.solver.statistics()
     }
 
     /// What the gas as a whole did.
@@ -244,10 +203,14 @@ impl<'a> Simulation<'a> {
                 numbers.extend_from_slice(&column.values);
                 numbers.extend_from_slice(&column.errors);
             }
+            for flux in &flow.faces {
+                numbers.extend_from_slice(&flux.mean);
+                numbers.extend_from_slice(&flux.standard_error);
+            }
             arrays.push((format!("{FLOW}{}", flow.steps.1), Array::F64(numbers)));
         }
         arrays.push((HISTORY.into(), Array::F64(self.history.to_numbers())));
-        arrays.push((COUNTERS.into(), self.counters.to_array()));
+        arrays.push((LINE.into(), Array::U64(self.line.to_vec())));
         let restart = Restart {
             header: RestartHeader {
                 case: case.to_toml()?,
@@ -279,14 +242,14 @@ impl<'a> Simulation<'a> {
             ))
         };
         let (mut solver, mut sampler) = (Snapshot::default(), Snapshot::default());
-        let (mut history, mut counters, mut flows) = (None, None, Vec::new());
+        let (mut history, mut line, mut flows) = (None, None, Vec::new());
         for (name, array) in restart.arrays {
             if let Some(name) = name.strip_prefix(SOLVER) {
                 solver.arrays.push((name.to_owned(), values(array)));
             } else if let Some(name) = name.strip_prefix(SAMPLER) {
                 sampler.arrays.push((name.to_owned(), values(array)));
-            } else if name == COUNTERS {
-                counters = Counters::from_array(&array);
+            } else if let Array::U64(numbers) = array {
+                line = <[u64; 2]>::try_from(numbers).ok();
             } else if let Array::F64(numbers) = array {
                 if name == HISTORY {
                     history = History::from_numbers(&numbers);
@@ -306,8 +269,7 @@ impl<'a> Simulation<'a> {
             sampler,
             history: history.ok_or_else(|| refuse("key `history`: missing or of another width"))?,
             flows,
-            counters: counters
-                .ok_or_else(|| refuse("key `counters`: missing or of another length"))?,
+            line: line.ok_or_else(|| refuse("key `history line`: missing or of another length"))?,
         })
     }
 }
@@ -320,10 +282,12 @@ fn values(array: Array) -> Values {
 }
 
 fn flow_of(setup: &Setup, numbers: &[f64]) -> Option<Flow> {
-    let ([first, last, time, samples], columns) = numbers.split_first_chunk::<4>()?;
+    const FLUXES: usize = 5;
+    let ([first, last, time, samples], rest) = numbers.split_first_chunk::<4>()?;
     let cells = setup.grid().cell_count();
     let quantities = FlowQuantity::all();
-    if columns.len() != 2 * cells * quantities.len() {
+    let (columns, faces) = rest.split_at_checked(2 * cells * quantities.len())?;
+    if faces.len() != 2 * FLUXES * 2 * setup.dims() {
         return None;
     }
     let columns = quantities
@@ -335,10 +299,21 @@ fn flow_of(setup: &Setup, numbers: &[f64]) -> Option<Flow> {
             errors: numbers[cells..].to_vec(),
         })
         .collect();
+    let (numbers, _) = faces.as_chunks::<FLUXES>();
+    let faces = Face::ALL
+        .into_iter()
+        .zip(numbers.chunks_exact(2))
+        .map(|(face, pair)| FaceFlux {
+            face: face.name(),
+            mean: pair[0],
+            standard_error: pair[1],
+        })
+        .collect();
     Some(Flow {
         steps: (*first as u64, *last as u64),
         time: *time,
         samples: *samples as u64,
         columns,
+        faces,
     })
 }

@@ -11,6 +11,7 @@ use kiti_kinetics::gas::{Boundary, GasState, Relaxation};
 use super::case::{Comparison, Setup, UnitSystem};
 use super::flow::{Flow, FlowQuantity};
 use super::history::{History, HistoryQuantity};
+use crate::render::number::significant;
 
 /// A monatomic gas.
 const GAMMA: f64 = 5.0 / 3.0;
@@ -346,15 +347,11 @@ fn couette_checks(setup: &Setup, flow: &Flow) -> Vec<Check> {
         (-stress, "mu U/(L + 2 z), to 2 % for Kn below 0.05")
     };
     let quantity = FlowQuantity::Stress(3);
-    let found = flow.mean_between(
-        setup,
-        quantity,
-        (setup.grid().lower[0], setup.grid().upper[0]),
-    );
+    let found = flow.through(2);
     check(
         setup,
         quantity,
-        "shear stress P_xy",
+        "shear stress on the plates",
         found,
         expected,
         source,
@@ -386,14 +383,17 @@ fn fourier_checks(setup: &Setup, flow: &Flow) -> Vec<Check> {
         (-flux, "kappa dT/(L + 2 z), to 2 % for Kn below 0.05")
     };
     let quantity = FlowQuantity::HeatFlux(0);
-    let found = flow.mean_between(
+    let found = flow.through(4);
+    check(
         setup,
         quantity,
-        (setup.grid().lower[0], setup.grid().upper[0]),
-    );
-    check(setup, quantity, "heat flux q_x", found, expected, source)
-        .into_iter()
-        .collect()
+        "heat flux into the plates",
+        found,
+        expected,
+        source,
+    )
+    .into_iter()
+    .collect()
 }
 
 fn rayleigh_checks(setup: &Setup, flow: &Flow) -> Vec<Check> {
@@ -564,7 +564,11 @@ pub fn history_checks(setup: &Setup, history: &History) -> Vec<Check> {
                 UnitSystem::Reduced => "",
             };
             Some(Check {
-                quantity: format!("{} at t = {time:.4e}{unit}", curve.quantity.name()),
+                quantity: format!(
+                    "{} at t = {}{unit}",
+                    curve.quantity.name().replace('_', " "),
+                    significant(time, 4)
+                ),
                 value,
                 expected,
                 standard_error: Some(error),

@@ -36,7 +36,11 @@ fn with(mut arguments: Vec<String>, more: &[&str]) -> Vec<String> {
 #[track_caller]
 fn refused(finished: Finished, words: &[&str]) {
     assert_eq!(finished.code, Some(REFUSED), "{finished:#?}");
-    assert_eq!(finished.stderr.matches("error:").count(), 1, "{finished:#?}");
+    assert_eq!(
+        finished.stderr.matches("error:").count(),
+        1,
+        "{finished:#?}"
+    );
     finished.failed_saying(words);
 }
 
@@ -51,16 +55,27 @@ fn shipped_cases_leave_tables_arrays_images_and_a_report() {
         ("fourier", "profile", "[14, 60]"),
         ("rayleigh", "profile-20", "[14, 50]"),
         ("sod", "profile-10", "[14, 400]"),
-        ("shock", "profile", "[14, 160]"),
+        ("shock", "profile", "[14, 200]"),
         ("cavity", "profile", "[14, 30, 30]"),
         ("box", "profile", "[14, 20, 20, 20]"),
     ] {
         assert!(list.contains(case), "{case} is not listed");
         let folder = scratch.path(case);
         let out = folder.display().to_string();
-        let finished = scratch.run(&with(small(case), &["--out", &out])).succeeded();
-        for word in ["collision rate", "mean free path", "molecules", "of memory", "particle-steps/s"] {
-            assert!(finished.stdout.contains(word), "{case}: no {word}: {finished:#?}");
+        let finished = scratch
+            .run(&with(small(case), &["--out", &out]))
+            .succeeded();
+        for word in [
+            "collision rate",
+            "mean free path",
+            "molecules",
+            "of memory",
+            "particle-steps/s",
+        ] {
+            assert!(
+                finished.stdout.contains(word),
+                "{case}: no {word}: {finished:#?}"
+            );
         }
         let csv = fs::read_to_string(folder.join(format!("{profile}.csv"))).unwrap();
         let widths: Vec<usize> = csv.lines().map(|line| line.split(',').count()).collect();
@@ -70,18 +85,28 @@ fn shipped_cases_leave_tables_arrays_images_and_a_report() {
         assert_eq!(heading.contains("temperature (K)"), si, "{case}: {heading}");
 
         let array = folder.join(format!("{profile}.npy"));
-        let shown = scratch.run(&["data", "show", &array.display().to_string()]).succeeded();
+        let shown = scratch
+            .run(&["data", "show", &array.display().to_string()])
+            .succeeded();
         assert!(shown.stdout.contains(shape), "{case}: {shown:#?}");
         let image = fs::read_to_string(folder.join(format!("{profile}.vti"))).unwrap();
         let document = roxmltree::Document::parse(&image).unwrap();
-        let arrays = document.descendants().filter(|node| node.has_tag_name("DataArray"));
+        let arrays = document
+            .descendants()
+            .filter(|node| node.has_tag_name("DataArray"));
         assert_eq!(arrays.count(), 5, "{case}");
 
         let results: serde_json::Value =
             serde_json::from_slice(&fs::read(folder.join("results.json")).unwrap()).unwrap();
         assert_eq!(results["run"]["case"], case);
         let theory = !["cavity", "box"].contains(&case);
-        assert_eq!(results["checks"].as_array().is_some_and(|checks| !checks.is_empty()), theory, "{case}");
+        assert_eq!(
+            results["checks"]
+                .as_array()
+                .is_some_and(|checks| !checks.is_empty()),
+            theory,
+            "{case}"
+        );
         let report = fs::read_to_string(folder.join("report.html")).unwrap();
         assert!(report.contains("<svg"), "{case}: a report without pictures");
         assert!(!folder.join("restart.kiti").exists(), "{case}");
@@ -92,7 +117,11 @@ fn shipped_cases_leave_tables_arrays_images_and_a_report() {
 fn wait_for(path: &Path, child: &mut std::process::Child) {
     let patience = Instant::now() + Duration::from_secs(60);
     while !path.exists() && child.try_wait().unwrap().is_none() {
-        assert!(Instant::now() < patience, "no {} within a minute", path.display());
+        assert!(
+            Instant::now() < patience,
+            "no {} within a minute",
+            path.display()
+        );
         std::thread::sleep(Duration::from_millis(1));
     }
 }
@@ -109,18 +138,31 @@ fn a_killed_run_resumes_to_the_same_bits_on_any_number_of_threads() {
     for (case, settings, files) in [
         (
             "couette",
-            &["time.steps=300", "particles.per_cell=40", "sampling.start=100"][..],
+            &[
+                "time.steps=300",
+                "particles.per_cell=40",
+                "sampling.start=100",
+            ][..],
             &["profile.csv", "profile.npy", "profile.vti", "history.csv"][..],
         ),
         // Molecules come and go.
         (
             "shock",
-            &["time.steps=300", "particles.per_cell=10", "sampling.start=100"],
+            &[
+                "time.steps=300",
+                "particles.per_cell=10",
+                "sampling.start=100",
+            ],
             &["profile.csv", "history.csv"],
         ),
         (
             "rayleigh",
-            &["time.steps=300", "particles.per_cell=40", "sampling.at=[20, 300]", "sampling.window=15"],
+            &[
+                "time.steps=300",
+                "particles.per_cell=40",
+                "sampling.at=[20, 300]",
+                "sampling.window=15",
+            ],
             &["profile-20.csv", "profile-300.csv", "history.csv"],
         ),
     ] {
@@ -154,8 +196,13 @@ fn a_killed_run_resumes_to_the_same_bits_on_any_number_of_threads() {
             child.kill().unwrap();
             killed += usize::from(!child.wait().unwrap().success());
         }
-        assert!(killed > 0, "{case}: every run ended before it could be killed");
-        scratch.run(&run(&cut, &["--resume", "--threads", "2"])).succeeded();
+        assert!(
+            killed > 0,
+            "{case}: every run ended before it could be killed"
+        );
+        scratch
+            .run(&run(&cut, &["--resume", "--threads", "2"]))
+            .succeeded();
         same_files(&whole, &cut, files);
         let again = scratch.run(&run(&cut, &["--resume"])).succeeded();
         assert!(again.stdout.contains("finished before"), "{again:#?}");
@@ -167,7 +214,17 @@ fn a_killed_run_resumes_to_the_same_bits_on_any_number_of_threads() {
 fn an_interrupted_run_keeps_its_state_and_says_how_to_go_on() {
     let scratch = Scratch::new();
     let out = scratch.path("run");
-    let arguments = with(small("couette"), &["--set", "time.steps=1000000", "--set", "output.restart_every=0", "--out", &out.display().to_string()]);
+    let arguments = with(
+        small("couette"),
+        &[
+            "--set",
+            "time.steps=1000000",
+            "--set",
+            "output.restart_every=0",
+            "--out",
+            &out.display().to_string(),
+        ],
+    );
     let child = scratch
         .command(&arguments)
         .stdout(std::process::Stdio::piped())
@@ -186,7 +243,10 @@ fn an_interrupted_run_keeps_its_state_and_says_how_to_go_on() {
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(INTERRUPTED), "{said}");
-    assert!(said.contains("--resume") && said.contains("restart.kiti"), "{said}");
+    assert!(
+        said.contains("--resume") && said.contains("restart.kiti"),
+        "{said}"
+    );
     assert!(out.join("restart.kiti").exists());
     assert!(!out.join("results.json").exists());
 }
@@ -198,7 +258,10 @@ fn unfinished(scratch: &Scratch) -> (std::path::PathBuf, Vec<String>) {
     for setting in ["time.steps=200000", "output.restart_every=5"] {
         arguments = with(arguments, &["--set", setting]);
     }
-    let arguments = with(arguments, &["--out", &out.display().to_string(), "--resume"]);
+    let arguments = with(
+        arguments,
+        &["--out", &out.display().to_string(), "--resume"],
+    );
     let mut child = scratch.start(&arguments);
     wait_for(&out.join("restart.kiti"), &mut child);
     child.kill().unwrap();
@@ -215,7 +278,10 @@ fn damaged_and_foreign_restart_files_are_refused_and_left_alone() {
     let refuse = |bytes: &[u8], words: &[&str]| {
         fs::write(&restart, bytes).unwrap();
         let case = fs::read(out.join("case.toml")).unwrap();
-        refused(scratch.run(&arguments), &[&["restart.kiti", "remove"], words].concat());
+        refused(
+            scratch.run(&arguments),
+            &[&["restart.kiti", "remove"], words].concat(),
+        );
         assert_eq!(fs::read(&restart).unwrap(), bytes, "the file was touched");
         assert_eq!(fs::read(out.join("case.toml")).unwrap(), case);
     };
@@ -232,7 +298,10 @@ fn damaged_and_foreign_restart_files_are_refused_and_left_alone() {
     // The file of another case, and the run of another seed or case.
     fs::write(&restart, &whole).unwrap();
     for (more, words) in [
-        (["--set", "gas.mean_free_path=0.06"], &["case.toml", "gas.mean_free_path", "0.06", "0.05", "--out"][..]),
+        (
+            ["--set", "gas.mean_free_path=0.06"],
+            &["case.toml", "gas.mean_free_path", "0.06", "0.05", "--out"][..],
+        ),
         (["--seed", "9"], &["seed", "expected 9, found 0", "--out"]),
     ] {
         refused(scratch.run(&with(arguments.clone(), &more)), words);
@@ -243,15 +312,30 @@ fn damaged_and_foreign_restart_files_are_refused_and_left_alone() {
         fs::copy(out.join(file), other.join(file)).unwrap();
     }
     let case = fs::read_to_string(out.join("case.toml")).unwrap();
-    fs::write(other.join("case.toml"), case.replace("mean_free_path = 0.05", "mean_free_path = 0.07")).unwrap();
+    fs::write(
+        other.join("case.toml"),
+        case.replace("mean_free_path = 0.05", "mean_free_path = 0.07"),
+    )
+    .unwrap();
     let foreign = with(
         arguments.clone(),
-        &["--out", &other.display().to_string(), "--set", "gas.mean_free_path=0.07"],
+        &[
+            "--out",
+            &other.display().to_string(),
+            "--set",
+            "gas.mean_free_path=0.07",
+        ],
     );
     // `--out` may be given once only.
-    let first = foreign.iter().position(|argument| argument == "--out").unwrap();
+    let first = foreign
+        .iter()
+        .position(|argument| argument == "--out")
+        .unwrap();
     let foreign: Vec<String> = [&foreign[..first], &foreign[first + 2..]].concat();
-    refused(scratch.run(&foreign), &["restart.kiti", "gas.mean_free_path", "0.07", "0.05"]);
+    refused(
+        scratch.run(&foreign),
+        &["restart.kiti", "gas.mean_free_path", "0.07", "0.05"],
+    );
     assert_eq!(fs::read(&restart).unwrap(), whole);
 }
 
@@ -265,7 +349,10 @@ fn a_folder_that_holds_a_run_is_left_alone() {
     refused(scratch.run(&arguments), &[&out, "--resume", "--out"]);
     let other = with(arguments, &["--resume", "--set", "particles.per_cell=11"]);
     refused(scratch.run(&other), &["particles.per_cell", "11", "10"]);
-    assert_eq!(fs::read(scratch.path("run").join("profile.csv")).unwrap(), before);
+    assert_eq!(
+        fs::read(scratch.path("run").join("profile.csv")).unwrap(),
+        before
+    );
 }
 
 #[test]
@@ -273,20 +360,68 @@ fn bad_cases_are_refused_before_anything_is_written() {
     let scratch = Scratch::new();
     for (case, sets, words) in [
         ("couete", &[][..], &["couete", "did you mean `couette`"][..]),
-        ("couette", &["domain.cels=[3]"], &["domain.cels", "did you mean `domain.cells`"]),
-        ("couette", &["boundaries.x_low.temprature=2"], &["boundaries.x_low.temprature", "temperature"]),
-        ("fourier", &["initial.temperature=300"], &["initial.temperature", "unit", "273.15 K"]),
-        ("fourier", &["initial.density=0 1/m^3"], &["initial.density", "above 0"]),
-        ("couette", &["initial.density=-1"], &["initial.density", "-1"]),
-        ("couette", &["domain.upper=[-1.0]"], &["domain.upper[0]", "inside out", "exchange"]),
+        (
+            "couette",
+            &["domain.cels=[3]"],
+            &["domain.cels", "did you mean `domain.cells`"],
+        ),
+        (
+            "couette",
+            &["boundaries.x_low.temprature=2"],
+            &["boundaries.x_low.temprature", "temperature"],
+        ),
+        (
+            "fourier",
+            &["initial.temperature=300"],
+            &["initial.temperature", "unit", "273.15 K"],
+        ),
+        (
+            "fourier",
+            &["initial.density=0 1/m^3"],
+            &["initial.density", "above 0"],
+        ),
+        (
+            "couette",
+            &["initial.density=-1"],
+            &["initial.density", "-1"],
+        ),
+        (
+            "couette",
+            &["domain.upper=[-1.0]"],
+            &["domain.upper[0]", "inside out", "exchange"],
+        ),
         ("couette", &["time.step=1000 tau"], &["time.step", "below"]),
         // A ratio mistyped by many powers of ten.
-        ("box", &["particles.per_cell=1e12"], &["particles.weight", "8.0000e15", "bytes", "raise the weight"]),
-        ("box", &["particles.per_cell=1e-9"], &["particles.weight", "lower the weight"]),
-        ("couette", &["boundaries.x_low.accommodation=2"], &["boundaries.x_low.accommodation", "0 to 1"]),
-        ("couette", &["boundaries.x_low.velocity=[0.1]"], &["boundaries.x_low.velocity"]),
-        ("couette", &["boundaries.x_high={kind=\"periodic\"}"], &["x_high", "periodic"]),
-        ("couette", &["particles.per_cell=many"], &["particles.per_cell", "a number", "many"]),
+        (
+            "box",
+            &["particles.per_cell=1e12"],
+            &["particles.weight", "8.0000e15", "bytes", "raise the weight"],
+        ),
+        (
+            "box",
+            &["particles.per_cell=1e-9"],
+            &["particles.weight", "lower the weight"],
+        ),
+        (
+            "couette",
+            &["boundaries.x_low.accommodation=2"],
+            &["boundaries.x_low.accommodation", "0 to 1"],
+        ),
+        (
+            "couette",
+            &["boundaries.x_low.velocity=[0.1]"],
+            &["boundaries.x_low.velocity"],
+        ),
+        (
+            "couette",
+            &["boundaries.x_high={kind=\"periodic\"}"],
+            &["x_high", "periodic"],
+        ),
+        (
+            "couette",
+            &["particles.per_cell=many"],
+            &["particles.per_cell", "a number", "many"],
+        ),
     ] {
         let mut arguments = vec!["gas".to_owned(), "run".into(), case.into()];
         for set in sets {
@@ -312,7 +447,10 @@ fn bad_cases_are_refused_before_anything_is_written() {
         fs::write(&file, text).unwrap();
         refused(scratch.run(&["gas", "run", &own]), words);
     }
-    assert!(!scratch.path("runs").exists(), "a refused run leaves no folder");
+    assert!(
+        !scratch.path("runs").exists(),
+        "a refused run leaves no folder"
+    );
 }
 
 #[test]
@@ -320,11 +458,25 @@ fn a_dry_run_announces_and_warns_and_writes_nothing() {
     let scratch = Scratch::new();
     let run = scratch
         .run(&[
-            "gas", "run", "couette", "--dry-run", "--set", "domain.cells=[10]", "--set", "particles.per_cell=3",
-            "--set", "time.step=0.5 tau",
+            "gas",
+            "run",
+            "couette",
+            "--dry-run",
+            "--set",
+            "domain.cells=[10]",
+            "--set",
+            "particles.per_cell=3",
+            "--set",
+            "time.step=0.5 tau",
         ])
         .succeeded();
-    for word in ["mean free path 0.05", "2.00", "0.5", "warning", "30 molecules"] {
+    for word in [
+        "mean free path 0.05",
+        "2.00",
+        "0.5",
+        "warning",
+        "30 molecules",
+    ] {
         assert!(run.stdout.contains(word), "no {word}: {run:#?}");
     }
     assert!(run.stdout.matches("warning").count() >= 3, "{run:#?}");
@@ -336,11 +488,21 @@ fn a_dry_run_announces_and_warns_and_writes_nothing() {
 #[test]
 fn verification_prints_a_line_a_comparison() {
     let scratch = Scratch::new();
-    let run = scratch.run(&["gas", "verify", "--only", "conservation"]).succeeded();
-    assert!(run.stdout.contains("pass") && run.stdout.contains("comparisons passed"), "{run:#?}");
-    let json = scratch.run(&["gas", "verify", "--only", "conservation", "--json"]).succeeded();
+    let run = scratch
+        .run(&["gas", "verify", "--only", "conservation"])
+        .succeeded();
+    assert!(
+        run.stdout.contains("pass") && run.stdout.contains("comparisons passed"),
+        "{run:#?}"
+    );
+    let json = scratch
+        .run(&["gas", "verify", "--only", "conservation", "--json"])
+        .succeeded();
     let value: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(value["failed"], 0);
     assert!(value["comparisons"].as_u64().unwrap() > 0);
-    refused(scratch.run(&["gas", "verify", "--only", "nothing-like-it"]), &["nothing-like-it", "conservation"]);
+    refused(
+        scratch.run(&["gas", "verify", "--only", "nothing-like-it"]),
+        &["nothing-like-it", "conservation"],
+    );
 }

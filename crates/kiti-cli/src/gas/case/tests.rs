@@ -21,48 +21,60 @@ fn every_shipped_case_is_read_and_written_alike() {
     }
 }
 
+fn particles(setup: &Setup) -> f64 {
+    predict(setup, "case", u64::MAX).expect("sound").particles
+}
+
 /// Numbers of DSMC theory: Bird's argon at 273.15 K, and the collisions of the benchmark `in.collide`.
 #[test]
 fn the_box_has_the_collisions_of_the_benchmark() {
     let setup = load("box", &[]).expect("a case").setup;
-    let frequency = setup
-        .gas
-        .collision_frequency(setup.initial.density, setup.initial.temperature);
+    let frequency = setup.collision_rate();
     assert!((frequency / 2.0194e7 - 1.0).abs() < 1e-4, "{frequency}");
-    let a_step = frequency * setup.dt / 2.0;
+    let a_step = frequency * setup.config.dt / 2.0;
     assert!((a_step - 0.070_679).abs() < 1e-6, "{a_step}");
-    assert!(
-        (setup.weight / 7.07043e6 - 1.0).abs() < 1e-12,
-        "{}",
-        setup.weight
-    );
-    assert!((setup.expected_particles() - 80_000.0).abs() < 1e-6);
+    let weight = setup.config.weight;
+    assert!((weight / 7.07043e6 - 1.0).abs() < 1e-12, "{weight}");
+    assert!((particles(&setup) - 80_000.0).abs() < 1e-6);
 }
 
 #[test]
 fn relative_lengths_and_times_are_of_the_initial_gas() {
     let setup = load("fourier", &[]).expect("a case").setup;
-    let path = setup
-        .gas
-        .mean_free_path(setup.initial.density, setup.initial.temperature);
-    assert!((setup.extent()[0] / path - 20.0).abs() < 1e-12);
+    let path = setup.molecule().mean_free_path(1e22, 300.0);
+    assert!((setup.grid().extent()[0] / path - 20.0).abs() < 1e-12);
     // 1/(sqrt(2) pi d^2 n) for hard spheres.
     let expected = 1.0 / (2f64.sqrt() * std::f64::consts::PI * 3.66e-10f64.powi(2) * 1e22);
     assert!((path / expected - 1.0).abs() < 1e-12);
     let couette = load("couette", &[]).expect("a case").setup;
-    let found = couette.gas.mean_free_path(1.0, 1.0);
+    let found = couette.molecule().mean_free_path(1.0, 1.0);
     assert!((found - 0.05).abs() < 1e-15, "{found}");
+    assert!((couette.config.dt * couette.collision_rate() - 0.2).abs() < 1e-15);
 }
 
 #[test]
 fn tubes_have_the_molecules_of_both_sides() {
-    let setup = load("sod", &[]).expect("a case").setup;
-    assert!((setup.expected_particles() - 400.0 * 200.0 * 1.125).abs() < 1e-6);
+    let sod = load("sod", &[]).expect("a case").setup;
+    assert!((particles(&sod) - 400.0 * 200.0 * 1.125).abs() < 1e-6);
     let shock = load("shock", &[]).expect("a case").setup;
-    assert!((shock.expected_particles() - 100.0 * 80.0 * 4.0).abs() < 1e-6);
-    let theta = shock.gas.boltzmann * shock.initial.temperature / shock.gas.mass;
-    let mach = shock.initial.velocity[0] / (5.0 / 3.0 * theta).sqrt();
+    assert!((particles(&shock) - 100.0 * 100.0 * 4.0).abs() < 1e-6);
+    let state = shock.state();
+    let theta = shock.molecule().theta(state.temperature);
+    let mach = state.velocity[0] / (5.0 / 3.0 * theta).sqrt();
     assert!((mach - 3.0).abs() < 1e-5, "{mach}");
+}
+
+#[test]
+fn a_weight_needs_the_volume_that_it_fills() {
+    let text = builtin::text("couette").expect("shipped");
+    let text = text.replace("per_cell = 100", "weight = 1e-4");
+    let failure = Case::parse(&text, "mine.toml", &[]).expect_err("refused");
+    for word in ["mine.toml", "domain.cross_section", "area"] {
+        assert!(failure.to_string().contains(word), "{word} not in: {failure}");
+    }
+    let text = text.replace("cells = [60]", "cells = [60]\ncross_section = 2.0");
+    let setup = Case::parse(&text, "mine.toml", &[]).expect("a case").setup;
+    assert!((particles(&setup) - 2e4).abs() < 1e-6);
 }
 
 #[test]
@@ -117,7 +129,7 @@ fn bad_cases_are_refused_with_key_and_remedy() {
         (
             "couette",
             &[("time.step", "10000 tau")],
-            &["time.step", "crosses the domain"],
+            &["time.step", "extent", "below"],
         ),
         ("couette", &[("time.step", "-1")], &["time.step", "above 0"]),
         (
@@ -153,7 +165,7 @@ fn bad_cases_are_refused_with_key_and_remedy() {
         (
             "couette",
             &[("boundaries.x_high", "{kind = \"periodic\"}")],
-            &["boundaries.x_high", "partner"],
+            &["boundaries.x_high", "opposite"],
         ),
         (
             "couette",
