@@ -148,3 +148,58 @@ impl Partition {
         (self.number(place), direction)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gas::{Grid, Molecule};
+    use crate::rng::Stream;
+
+    /// A particle that is sent in a direction is looked for there by the block that it is sent to, and by no
+    /// other; blocks tile the grid.
+    #[test]
+    fn what_is_sent_is_received() {
+        let mut stream = Stream::new(1, [0; 3]);
+        for trial in 0..60 {
+            let dims = 1 + stream.below(3) as usize;
+            let mut side = || 1 + stream.below(9) as usize;
+            let cells = [side(), side(), side()].map(|n| n.max(1));
+            let cells = std::array::from_fn(|axis| if axis < dims { cells[axis] } else { 1 });
+            let grid = Grid {
+                dims,
+                lower: [-1.0, 2.0, 0.0],
+                upper: [3.0, 2.5, 7.0],
+                cells,
+                subcells: 1 + trial % 3,
+            };
+            let molecule = Molecule::reduced(1.0, 0.5, 1.0);
+            let mut config = SolverConfig::new(molecule, grid, 1.0, 1.0);
+            if trial % 2 == 1 {
+                config.boundaries = [Boundary::Specular; 6];
+            }
+            let blocks = cells.map(|n| 1 + stream.below(n as u64) as usize);
+            let partition = Partition::with_blocks(&config, blocks);
+            for axis in 0..3 {
+                assert_eq!(
+                    *partition.starts[axis].last().unwrap(),
+                    partition.cells[axis]
+                );
+                assert!(partition.starts[axis].is_sorted_by(|a, b| a < b));
+            }
+            for _ in 0..100 {
+                let from = stream.below(partition.count() as u64) as usize;
+                let x = std::array::from_fn(|axis| {
+                    grid.lower[axis] + grid.extent()[axis] * stream.uniform()
+                });
+                let (to, direction) = partition.locate(partition.place(from), x);
+                let Some(direction) = direction else {
+                    continue;
+                };
+                assert_eq!(partition.origin(to, direction), Some(from));
+                let receivers = (0..partition.count())
+                    .filter(|&block| partition.origin(block, direction) == Some(from));
+                assert_eq!(receivers.collect::<Vec<_>>(), [to]);
+            }
+        }
+    }
+}
