@@ -6,6 +6,9 @@ use crate::exact::free_molecular::Plates;
 use crate::gas::{Collisions, GasResult};
 use crate::rng::derive_seed;
 
+/// Steps before sampling: molecules that hardly move towards a plate remember the start for `L / c_x`.
+const SETTLING: u64 = 2_000;
+
 /// Heat between plates of the temperatures 4 and 1, shear between sliding ones, fully accommodating and
 /// half.
 pub(super) fn run(seed: u64) -> GasResult<Vec<Check>> {
@@ -37,8 +40,8 @@ fn heat(accommodation: f64, seed: u64) -> GasResult<Vec<Check>> {
         theta,
         accommodation,
     };
-    let mut solver = line.settled(seed, exact.temperature(), 300)?;
-    let sampler = sample_steady(&mut solver, [60, 50, 2])?;
+    let mut solver = line.settled(seed, exact.temperature(), SETTLING)?;
+    let sampler = sample_steady(&mut solver, [60, 40, 2])?;
     let named = |what: &str| format!("{what}, accommodation {accommodation}");
     let heat_flux = through(&sampler, |flux| flux.heat);
     let mut checks = vec![Check {
@@ -114,8 +117,8 @@ fn shear(accommodation: f64, seed: u64) -> GasResult<Check> {
         theta: [1.0; 2],
         accommodation,
     };
-    let mut solver = line.settled(seed, 1.0, 300)?;
-    let sampler = sample_steady(&mut solver, [60, 50, 2])?;
+    let mut solver = line.settled(seed, 1.0, SETTLING)?;
+    let sampler = sample_steady(&mut solver, [60, 40, 2])?;
     let stress = through(&sampler, |flux| -flux.momentum[1]);
     let expected = exact.shear_stress(speed);
     Ok(Check {

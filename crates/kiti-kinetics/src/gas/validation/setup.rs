@@ -207,7 +207,7 @@ pub(super) fn through(sampler: &Sampler, quantity: fn(&SurfaceFlux) -> f64) -> E
     let [(low, low_error), (high, high_error)] = [LOW, HIGH].map(|face| sampler.surface(face));
     Estimate {
         value: 0.5 * (quantity(&high) - quantity(&low)),
-        standard_error: 0.5 * (quantity(&high_error) + quantity(&low_error)),
+        standard_error: 0.5 * (quantity(&high_error).abs() + quantity(&low_error).abs()),
     }
 }
 
