@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::device::DeviceName;
+use crate::gas::arguments::GasArguments;
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0    everything went well
   1    something failed while working (a run, a golden case, a disk)
   2    the request was refused: wrong usage, bad input, a device that is not there
-  130  interrupted; `kiti train` and `kiti reproduce` go on from where they were";
+  130  interrupted; `kiti train`, `kiti gas run` and `kiti reproduce` go on from where they were";
 
 /// Train, evaluate and measure networks whose residuals are kinetic collisions
 #[derive(Debug, Parser)]
@@ -41,6 +42,8 @@ pub enum Command {
     Bench(BenchArguments),
     /// Look into data files, or generate data
     Data(DataArguments),
+    /// Simulate a rarefied gas, verify and time the solver
+    Gas(GasArguments),
     /// Run experiments and compare residuals on them: data, training, tables, report.html
     Reproduce(ReproduceArguments),
     /// Draw the report of finished or half-finished runs again, without training
@@ -394,7 +397,8 @@ pub struct ReportArguments {
     pub docs: Option<PathBuf>,
 }
 
-fn key_and_value(text: &str) -> Result<(String, String), String> {
+/// Splits `KEY=VALUE`.
+pub fn key_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => {
             Ok((key.trim().to_owned(), value.to_owned()))
@@ -460,6 +464,10 @@ mod tests {
             "kiti reproduce --jobs 0",
             "kiti bench everything",
             "kiti data generate heat --source two-cells --output u.npy",
+            "kiti gas",
+            "kiti gas run",
+            "kiti gas run couette --threads 0",
+            "kiti gas run couette --set time.steps",
         ] {
             let error = parse(line).expect_err(line);
             assert_eq!(error.exit_code(), 2, "{line}");

@@ -64,6 +64,12 @@ impl From<kiti_models::Error> for Failure {
     }
 }
 
+impl From<kiti_kinetics::gas::GasError> for Failure {
+    fn from(error: kiti_kinetics::gas::GasError) -> Self {
+        Self::Refused(error.to_string())
+    }
+}
+
 impl From<candle::Error> for Failure {
     fn from(error: candle::Error) -> Self {
         Self::Failed(error.to_string())

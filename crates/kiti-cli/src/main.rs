@@ -15,6 +15,7 @@ mod condense;
 mod data;
 mod eval;
 mod flops;
+mod gas;
 mod predict;
 mod reproduce;
 mod train;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Data(arguments) => data::run(&arguments),
+        Command::Gas(arguments) => gas::run(&arguments),
         Command::Reproduce(arguments) => reproduce::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
     };

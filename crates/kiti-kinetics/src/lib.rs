@@ -9,6 +9,7 @@
 //! - [`system`]: one step (kick, collide, drift) of `B` systems of `n` particles in `D` dimensions, and
 //!   its adjoint: the [published](system::Scattering::Published) collision operator of KITINet (Feng
 //!   et al. 2025, arXiv:2505.17919) and [elastic](system::Scattering::Elastic) binary collisions;
+//! - [`exact`]: closed forms and reference numbers that simulations are compared with;
 //! - [`rng`]: the counter-based generator that every random choice comes from.
 //!
 //! # Symbols
@@ -93,6 +94,8 @@
 //! rounding. Each thread keeps its scratch memory, `O(n^2 + n D)` values, between calls.
 
 pub mod error;
+pub mod exact;
+pub mod gas;
 mod normals;
 mod product;
 pub mod real;

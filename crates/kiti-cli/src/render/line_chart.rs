@@ -13,7 +13,7 @@ type DrawError = Box<dyn std::error::Error + Send + Sync>;
 /// One line.
 #[derive(Debug, Clone)]
 pub struct Series {
-    /// What the legend calls it.
+    /// What the legend calls it; a series without a name is not listed there.
     pub name: String,
     /// How it is drawn.
     pub style: LineStyle,
@@ -150,7 +150,8 @@ impl LineChart {
     ) -> Result<(), DrawingAreaErrorKind<Backend::ErrorType>> {
         let unit = UNITS as i32;
         let style = text(12.0).pos(Pos::new(HPos::Left, VPos::Center));
-        for (index, series) in self.series.iter().enumerate() {
+        let named = self.series.iter().filter(|series| !series.name.is_empty());
+        for (index, series) in named.enumerate() {
             let middle = (44 + 20 * index as i32) * unit;
             let stroke = series.style.colour.stroke_width(3 * UNITS);
             let ends = if series.style.dashed {

@@ -1,6 +1,6 @@
 //! `kiti train`: one run, announced, watched, interruptible.
 
-mod peak_memory;
+pub mod peak_memory;
 mod progress;
 mod supervision;
 

@@ -2,6 +2,7 @@
 
 mod automation;
 mod command_line;
+mod gas;
 mod interruption;
 mod program;
 mod reproduce;

@@ -320,6 +320,56 @@ fn a_full_sweep_relaxes_the_stress() {
     );
 }
 
+/// The same of the keyed step, which a network runs: the particles stand on the corners of a regular
+/// simplex of velocities, so all relative speeds are the largest and every candidate is accepted.
+#[test]
+fn a_keyed_full_sweep_relaxes_the_stress() {
+    for n in [4usize, 8] {
+        let layout = Layout {
+            samples: 1,
+            dims: n + 1,
+            particles: n,
+        };
+        // Rows of a Hadamard matrix without the constant one: velocities of sum zero and equal distances.
+        // The last two coordinates are cold.
+        let mut state = State::random(54, layout, 0.0, false);
+        for (d, row) in state.a.chunks_mut(n).enumerate() {
+            for (i, v) in row.iter_mut().enumerate() {
+                let sign = if (i & (d + 1)).count_ones() % 2 == 0 {
+                    1.0
+                } else {
+                    -1.0
+                };
+                *v = if d < n - 1 { sign } else { 0.0 };
+            }
+        }
+        let deviator = |v: &[f64]| {
+            let square = |row: &[f64]| row.iter().map(|v| v * v).sum::<f64>();
+            let squares: Vec<f64> = v.chunks(n).map(square).collect();
+            squares[0] - squares.iter().sum::<f64>() / layout.dims as f64
+        };
+        let before = deviator(&state.a);
+        let step = KineticStep {
+            collision_coefficient: 1.0,
+            ..elastic(Deflection::Isotropic)
+        };
+        let ratios: Vec<f64> = (0..20_000)
+            .map(|number| {
+                let key = StreamKey {
+                    step: number,
+                    ..key(55)
+                };
+                let (_, v, collisions) =
+                    forward(&step, layout, &state, &Draws::Keyed(key)).unwrap();
+                assert_eq!(collisions.diagnostics().accepted, n as u64 / 2);
+                deviator(&v) / before
+            })
+            .collect();
+        let expected = 1.0 - n as f64 / (2.0 * (n as f64 - 1.0));
+        assert_mean(&format!("n = {n}"), &ratios, expected);
+    }
+}
+
 /// The mean over many directions of a collision is what the mean-field step takes it to be.
 #[test]
 fn mean_deflections() {

@@ -19,9 +19,9 @@
 //! ```
 
 mod builtin;
-mod overlay;
+pub mod overlay;
 mod sections;
-mod shape;
+pub mod shape;
 mod validate;
 
 use std::path::Path;
@@ -205,7 +205,8 @@ impl Recipe {
     }
 }
 
-fn compare(path: &str, expected: &Value, found: &Value, lines: &mut Vec<String>) {
+/// Adds to `lines` where `found` differs from `expected`, as `key: expected, found`; `path` is the dotted path of both.
+pub fn compare(path: &str, expected: &Value, found: &Value, lines: &mut Vec<String>) {
     match (expected, found) {
         (Value::Table(expected), Value::Table(found)) => {
             let mut keys: Vec<&String> = expected.keys().chain(found.keys()).collect();
@@ -226,7 +227,12 @@ fn compare(path: &str, expected: &Value, found: &Value, lines: &mut Vec<String>)
     }
 }
 
-fn read_table(text: &str, file: &str) -> Result<Table> {
+/// The table of a TOML document; `file` is how messages call it.
+///
+/// # Errors
+///
+/// [`Error::RecipeSyntax`] with the parser's message.
+pub fn read_table(text: &str, file: &str) -> Result<Table> {
     toml::from_str(text).map_err(|error| Error::RecipeSyntax {
         file: file.to_owned(),
         message: error.to_string().trim().to_owned(),
@@ -234,8 +240,8 @@ fn read_table(text: &str, file: &str) -> Result<Table> {
 }
 
 /// What the sections' own types refuse after the shapes have been checked: names of variants,
-/// numbers out of their type's range.
-fn invalid(file: &str, error: &impl std::fmt::Display) -> Error {
+/// numbers out of their type's range, keys that are missing.
+pub fn invalid(file: &str, error: &impl std::fmt::Display) -> Error {
     let text = error.to_string();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let message = lines.next().unwrap_or("cannot be read").to_owned();

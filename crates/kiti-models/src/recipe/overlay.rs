@@ -1,4 +1,4 @@
-//! Layers of a recipe: its own values, those of a profile, single keys set by the caller.
+//! Layers of a recipe or another TOML document: its own values, those of a profile, single keys set by the caller.
 
 use toml::{Table, Value};
 
@@ -7,7 +7,7 @@ use crate::{Error, Result};
 
 /// Puts the values of `over` into `base`, table by table. A table whose `kind` changes is replaced
 /// as a whole: the keys of another kind mean nothing to it.
-pub(super) fn merge(base: &mut Table, over: &Table) {
+pub fn merge(base: &mut Table, over: &Table) {
     for (key, value) in over {
         match (base.get_mut(key), value) {
             (Some(Value::Table(below)), Value::Table(above)) if !changes_kind(below, above) => {
@@ -31,7 +31,7 @@ fn changes_kind(below: &Table, above: &Table) -> bool {
 /// # Errors
 ///
 /// [`Error::UnknownKey`], or [`Error::WrongType`] where the text is not of the key's type.
-pub(super) fn set(base: &mut Table, shape: &Shape, key: &str, text: &str) -> Result<()> {
+pub fn set(base: &mut Table, shape: &Shape, key: &str, text: &str) -> Result<()> {
     const FILE: &str = "--set";
     let path = split(key);
     let target = shape.at(&path, FILE)?;

@@ -1,4 +1,4 @@
-//! Which keys a recipe may have, and of which types: checked before anything is built from it.
+//! Which keys a recipe or another TOML document may have, and of which types: checked before anything is built from it.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::{Error, Result};
 
 /// The type of a value, and of everything below it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Shape {
+pub enum Shape {
     /// A table with these keys and no others.
     Table(BTreeMap<String, Shape>),
     /// A table whose key `kind` decides which others it may have.
@@ -31,7 +31,7 @@ pub(super) enum Shape {
 
 impl Shape {
     /// The shape of an example with every key present.
-    pub(super) fn of(example: &Value) -> Shape {
+    pub fn of(example: &Value) -> Shape {
         match example {
             Value::String(_) | Value::Datetime(_) => Shape::Text,
             Value::Integer(_) => Shape::Integer,
@@ -45,7 +45,7 @@ impl Shape {
     }
 
     /// A choice between the tables of `examples`, told apart by their key `kind`.
-    pub(super) fn choice(examples: &[Table]) -> Shape {
+    pub fn choice(examples: &[Table]) -> Shape {
         Shape::Choice(
             examples
                 .iter()
@@ -55,7 +55,7 @@ impl Shape {
     }
 
     /// Replaces the shape at a dotted path of tables.
-    pub(super) fn replace(&mut self, path: &[&str], shape: Shape) {
+    pub fn replace(&mut self, path: &[&str], shape: Shape) {
         match (path, self) {
             ([], place) => *place = shape,
             ([key, rest @ ..], Shape::Table(keys)) => {
@@ -68,7 +68,7 @@ impl Shape {
     }
 
     /// What a reader calls this shape.
-    pub(super) fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Shape::Table(_) | Shape::Choice(_) | Shape::Map(_) => "a table",
             Shape::Array(_) => "a list",
@@ -81,7 +81,11 @@ impl Shape {
     }
 
     /// Checks `value`, found at the dotted `path` of `file`, key by key.
-    pub(super) fn check(&self, value: &Value, path: &str, file: &str) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownKey`] with the nearest known key, [`Error::WrongType`], and [`Error::InvalidValue`] for an unknown `kind`.
+    pub fn check(&self, value: &Value, path: &str, file: &str) -> Result<()> {
         match (self, value) {
             (Shape::Any, _)
             | (Shape::Text, Value::String(_))
@@ -131,7 +135,7 @@ impl Shape {
     /// # Errors
     ///
     /// [`Error::UnknownKey`] where there is no such key.
-    pub(super) fn at(&self, path: &[String], file: &str) -> Result<&Shape> {
+    pub fn at(&self, path: &[String], file: &str) -> Result<&Shape> {
         let mut shape = self;
         for (depth, key) in path.iter().enumerate() {
             let below = match shape {
@@ -202,7 +206,7 @@ fn unknown_kind<'a>(kind: &str, known: impl Iterator<Item = &'a String> + Clone)
 }
 
 /// The known name most like `name`, if any is like it at all.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     // Below this similarity a suggestion confuses more than it helps.
     const LEAST: f64 = 0.6;
     known
@@ -213,7 +217,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
 }
 
 /// `a.b`, a key with other than word characters quoted.
-pub(super) fn join(path: &str, key: &str) -> String {
+pub fn join(path: &str, key: &str) -> String {
     let plain = key
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
@@ -230,7 +234,7 @@ pub(super) fn join(path: &str, key: &str) -> String {
 }
 
 /// A value with its type, for messages.
-pub(super) fn describe(value: &Value) -> String {
+pub fn describe(value: &Value) -> String {
     match value {
         Value::String(text) => format!("the text \"{text}\""),
         Value::Integer(number) => format!("the whole number {number}"),

@@ -1,0 +1,222 @@
+//! Sod's shock tube with a monatomic gas.
+
+use rayon::prelude::*;
+
+use super::check::{Check, Estimate};
+use super::setup::{HIGH, LOW, mean_speed, unit_molecule};
+use crate::exact::riemann::{Riemann, State, Wave};
+use crate::gas::{
+    Boundary, DsmcSolver, GasResult, GasState, Grid, InitialGas, Region, Sampler, SolverConfig,
+};
+use crate::rng::derive_seed;
+
+/// One resolution: the mean free path of the left gas in tube lengths decides how close to Euler it is.
+struct Tube {
+    mean_free_path: f64,
+    cells: usize,
+    particles: f64,
+    steps: u64,
+    replicas: usize,
+    systematic: f64,
+}
+
+const LEFT: State = State {
+    density: 1.0,
+    velocity: 0.0,
+    pressure: 1.0,
+};
+const RIGHT: State = State {
+    density: 0.125,
+    velocity: 0.0,
+    pressure: 0.1,
+};
+
+/// 200 cells, `lambda = 0.002 L`.
+pub(super) fn run(seed: u64) -> GasResult<Vec<Check>> {
+    Tube {
+        mean_free_path: 2e-3,
+        cells: 200,
+        particles: 1e5,
+        steps: 500,
+        replicas: 20,
+        systematic: 0.005,
+    }
+    .compare(seed)
+}
+
+/// 800 cells, `lambda = 0.0005 L`.
+pub(super) fn run_full(seed: u64) -> GasResult<Vec<Check>> {
+    Tube {
+        mean_free_path: 5e-4,
+        cells: 800,
+        particles: 4e5,
+        steps: 2000,
+        replicas: 8,
+        systematic: 0.002,
+    }
+    .compare(seed)
+}
+
+/// What one replica finds at the end.
+struct End {
+    /// Density, velocity and temperature of each cell.
+    density: Vec<f64>,
+    velocity: Vec<f64>,
+    temperature: Vec<f64>,
+    mass_change: f64,
+    momentum_mismatch: f64,
+}
+
+impl Tube {
+    fn length(&self) -> f64 {
+        mean_speed() / self.mean_free_path
+    }
+
+    /// Hard spheres in units of the left gas, whose `theta` is 1: lengths in `length()`, times too.
+    fn simulate(&self, seed: u64) -> GasResult<End> {
+        let length = self.length();
+        let grid = Grid::line(length, self.cells);
+        let mean_density = 0.5 * (LEFT.density + RIGHT.density);
+        let weight = mean_density * length / self.particles;
+        let dt = 0.2 * length / self.steps as f64;
+        let mut config = SolverConfig::new(unit_molecule(0.5, 1.0), grid, weight, dt);
+        config.seed = seed;
+        config.boundaries[LOW.index()] = Boundary::Specular;
+        config.boundaries[HIGH.index()] = Boundary::Specular;
+        let gas = |state: State| GasState {
+            density: state.density,
+            temperature: state.theta(),
+            velocity: [state.velocity, 0.0, 0.0],
+        };
+        let mut initial = InitialGas::uniform(LEFT.density, LEFT.theta());
+        initial.regions.push(Region {
+            lower: [0.5 * length, 0.0, 0.0],
+            upper: [length, 1.0, 1.0],
+            state: gas(RIGHT),
+        });
+        let mut solver = DsmcSolver::new(config, &initial)?;
+        let before = solver.totals();
+        solver.run(self.steps)?;
+        let after = solver.totals();
+        let impulse = solver.surface(LOW).momentum[0] + solver.surface(HIGH).momentum[0];
+        let mut sampler = Sampler::new(&solver, 1);
+        solver.sample(&mut sampler)?;
+        let mean = sampler.flow().mean;
+        let [velocity, ..] = mean.velocity;
+        // Momentum that the tube's gas would have without walls: what either end has taken.
+        let scale = solver.surface(LOW).momentum[0].abs();
+        Ok(End {
+            density: mean.density,
+            velocity,
+            temperature: mean.temperature,
+            mass_change: after.mass / before.mass - 1.0,
+            momentum_mismatch: (after.momentum[0] - before.momentum[0] + impulse) / scale,
+        })
+    }
+
+    fn compare(&self, seed: u64) -> GasResult<Vec<Check>> {
+        let exact = Riemann::new(LEFT, RIGHT, 5.0 / 3.0).expect("Sod's states are positive");
+        let ends: Vec<End> = (0..self.replicas)
+            .into_par_iter()
+            .map(|replica| self.simulate(derive_seed(seed, &format!("replica {replica}"))))
+            .collect::<GasResult<_>>()?;
+        let mut checks = Vec::new();
+        // The middle halves of the plateaus, 40 cells of 800.
+        let time = 0.2;
+        let Wave::Shock { speed: shock } = exact.right_wave() else {
+            unreachable!("Sod's right wave is a shock")
+        };
+        let Wave::Rarefaction { tail, .. } = exact.left_wave() else {
+            unreachable!("Sod's left wave is a rarefaction")
+        };
+        let middle = |from: f64, to: f64| {
+            let [centre, quarter] = [0.5 * (from + to), 0.25 * (to - from)];
+            let cell = |speed: f64| ((0.5 + time * speed) * self.cells as f64) as usize;
+            cell(centre - quarter)..cell(centre + quarter)
+        };
+        for (name, range, star) in [
+            ("left", middle(tail, exact.velocity()), exact.left_star()),
+            ("right", middle(exact.velocity(), shock), exact.right_star()),
+        ] {
+            let mean = |values: &dyn Fn(&End, usize) -> f64| {
+                let means: Vec<f64> = ends
+                    .iter()
+                    .map(|end| {
+                        let sum: f64 = range.clone().map(|cell| values(end, cell)).sum();
+                        sum / range.len() as f64
+                    })
+                    .collect();
+                Estimate::of(&means)
+            };
+            let density = mean(&|end, cell| end.density[cell]);
+            let momentum = mean(&|end, cell| end.density[cell] * end.velocity[cell]);
+            let pressure = mean(&|end, cell| end.density[cell] * end.temperature[cell]);
+            let velocity = momentum.scaled(1.0 / density.value);
+            for (what, found, expected, limit) in [
+                ("density", density, star.density, 0.03),
+                ("velocity", velocity, star.velocity, 0.02),
+                ("pressure", pressure, star.pressure, 0.02),
+            ] {
+                checks.push(Check {
+                    quantity: format!("{what} of the {name} plateau"),
+                    value: found.value,
+                    expected,
+                    standard_error: found.standard_error,
+                    systematic: self.systematic * expected,
+                    limit: limit * expected,
+                    reason: "2 % (density 3 %); waves are some mean free paths thick, not sharp",
+                });
+            }
+        }
+        checks.push(self.shock_position(&ends, &exact, 0.5 + time * shock));
+        for (what, values) in [
+            (
+                "mass, relative change",
+                ends.iter().map(|end| end.mass_change).collect::<Vec<_>>(),
+            ),
+            (
+                "momentum less the walls' impulse, relative",
+                ends.iter().map(|end| end.momentum_mismatch).collect(),
+            ),
+        ] {
+            checks.push(Check {
+                quantity: what.to_owned(),
+                value: values.iter().fold(0.0, |a: f64, v| a.max(v.abs())),
+                expected: 0.0,
+                standard_error: 0.0,
+                systematic: 1e-10,
+                limit: 1e-10,
+                reason: "conserved to rounding",
+            });
+        }
+        Ok(checks)
+    }
+
+    /// Where the mean density falls below the middle of its values behind and before the shock.
+    fn shock_position(&self, ends: &[End], exact: &Riemann, expected: f64) -> Check {
+        let middle = 0.5 * (exact.right_star().density + RIGHT.density);
+        let positions: Vec<f64> = ends
+            .iter()
+            .map(|end| {
+                // From the right, smoothed over five cells.
+                let smooth =
+                    |cell: usize| end.density[cell - 2..=cell + 2].iter().sum::<f64>() / 5.0;
+                let cell = (2..self.cells - 3).rev().find(|&c| smooth(c) > middle);
+                let cell = cell.unwrap_or(2);
+                let (high, low) = (smooth(cell), smooth(cell + 1));
+                (cell as f64 + 0.5 + (high - middle) / (high - low)) / self.cells as f64
+            })
+            .collect();
+        let found = Estimate::of(&positions);
+        let right = self.mean_free_path * LEFT.density / RIGHT.density;
+        Check {
+            quantity: "position of the shock".to_owned(),
+            value: found.value,
+            expected,
+            standard_error: found.standard_error,
+            systematic: right,
+            limit: 3.0 * right,
+            reason: "three mean free paths of the right gas; the profile is not symmetric",
+        }
+    }
+}

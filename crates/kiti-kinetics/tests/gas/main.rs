@@ -1,0 +1,8 @@
+//! Tests of the gas solver against closed forms, conservation and itself.
+
+mod boundaries;
+mod collisions;
+mod determinism;
+mod faults;
+mod flight;
+mod relaxation;
