@@ -125,7 +125,7 @@ fn shape(name: &'static str, expected: &str, found: &Tensor) -> candle::Error {
 }
 
 fn head_width(tensor: &Tensor, hidden: usize, config: &AttentionConfig) -> Result<usize> {
-    if config.heads == 0 || hidden % config.heads != 0 {
+    if config.heads == 0 || !hidden.is_multiple_of(config.heads) {
         let expected = format!("a hidden size that {} heads share equally", config.heads);
         return Err(shape("the input", &expected, tensor));
     }

@@ -88,7 +88,7 @@ mod tests {
             [v[0] * v[0] - square / dims as f64, square * v[0]]
         };
         let mut before = [0.0; 2];
-        let mut changes = vec![Vec::with_capacity(pairs); 2];
+        let mut changes = [Vec::with_capacity(pairs), Vec::with_capacity(pairs)];
         let (mut a, mut b, mut e) = (vec![0.0; dims], vec![0.0; dims], vec![0.0; dims]);
         for _ in 0..pairs {
             shape(&mut stream, &mut a);

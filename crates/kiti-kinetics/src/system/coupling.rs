@@ -81,8 +81,8 @@ pub(super) fn add_degrees<T: Real>(
     for pair in pairs {
         let (i, j) = (pair.first as usize, pair.second as usize);
         let weight = weight(i, j);
-        sums[i] = sums[i] + weight;
-        sums[j] = sums[j] + weight;
+        sums[i] += weight;
+        sums[j] += weight;
     }
 }
 

@@ -56,9 +56,9 @@ pub(crate) fn sizes(
         );
         return Err(shape("the input", expected, xs));
     }
-    let two = |values: &[usize], one: usize| match values {
-        &[rows, columns] => [rows, columns],
-        &[columns] => [one, columns],
+    let two = |values: &[usize], one: usize| match *values {
+        [rows, columns] => [rows, columns],
+        [columns] => [one, columns],
         _ => [one, one],
     };
     Ok(Convolution {

@@ -63,8 +63,8 @@ impl Pool {
         for row in rows {
             for column in columns.clone() {
                 let at = row * self.size[1] + column;
-                // A value that isn't equal to itself is not a number.
-                if x[at] > x[place] || (x[at] != x[at] && x[place] == x[place]) {
+                let is_nan = |value: T| value.partial_cmp(&value).is_none();
+                if x[at] > x[place] || (is_nan(x[at]) && !is_nan(x[place])) {
                     place = at;
                 }
             }

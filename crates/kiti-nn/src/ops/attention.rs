@@ -44,6 +44,9 @@ pub(crate) fn self_attention(packed: &Tensor, scores: Scores) -> Result<Tensor> 
     packed.contiguous()?.apply_op1(Attention::new(scores, row)?)
 }
 
+/// Takes one row of gradients: which part (queries, keys or values), row, first column, and the values.
+type Store<'a, T> = dyn Fn(usize, usize, usize, &[T]) + Sync + 'a;
+
 struct Attention {
     scores: Scores,
     /// From one row of queries, keys or values to the next.
@@ -170,7 +173,7 @@ impl Attention {
         } = self.scores;
         let (hidden, counts) = (heads * width, [queries, keys, keys]);
         self.with_mask(|mask| {
-            let work = |store: &(dyn Fn(usize, usize, usize, &[T]) + Sync)| {
+            let work = |store: &Store<'_, T>| {
                 (0..batch * heads).into_par_iter().for_each(|index| {
                     let (sample, head) = (index / heads, index % heads);
                     let first = sample * queries * hidden + head * width;

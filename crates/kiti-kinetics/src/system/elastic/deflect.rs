@@ -51,22 +51,21 @@ fn add<T: Real, S: Simd>(simd: S, factor: T, values: &[T::Vector<S>], out: &mut 
     }
 }
 
+/// What a coordinate of a pair becomes: a function of `a`, `b` and a third value.
+trait Change<V>: Fn(V, V, V) -> (V, V) {}
+
+impl<V, F: Fn(V, V, V) -> (V, V)> Change<V> for F {}
+
 /// The change of a pair of coordinates `(a, b)` to `(a + factor h, b - factor h)`.
 #[inline(always)]
-fn shift_apart<T: Real, S: Simd>(
-    simd: S,
-    factor: T,
-) -> impl Fn(T::Vector<S>, T::Vector<S>, T::Vector<S>) -> (T::Vector<S>, T::Vector<S>) {
+fn shift_apart<T: Real, S: Simd>(simd: S, factor: T) -> impl Change<T::Vector<S>> {
     let (plus, minus) = (T::splat(simd, factor), T::splat(simd, -factor));
     move |a, b, h| (T::fma(simd, plus, h, a), T::fma(simd, minus, h, b))
 }
 
 /// The change of a pair of coordinates to their mean plus and minus `factor h`.
 #[inline(always)]
-fn part_from_mean<T: Real, S: Simd>(
-    simd: S,
-    factor: T,
-) -> impl Fn(T::Vector<S>, T::Vector<S>, T::Vector<S>) -> (T::Vector<S>, T::Vector<S>) {
+fn part_from_mean<T: Real, S: Simd>(simd: S, factor: T) -> impl Change<T::Vector<S>> {
     let (half, factor) = (T::splat(simd, T::from_f64(0.5)), T::splat(simd, factor));
     move |a, b, h| {
         let centre = T::times(simd, T::plus(simd, a, b), half);
@@ -80,7 +79,7 @@ fn part_from_mean<T: Real, S: Simd>(
 
 /// Applies a change to the rows `a` and `b`.
 #[inline(always)]
-fn replace<V: Copy>(change: impl Fn(V, V, V) -> (V, V), h: &[V], a: &mut [V], b: &mut [V]) {
+fn replace<V: Copy>(change: impl Change<V>, h: &[V], a: &mut [V], b: &mut [V]) {
     for ((a, b), &h) in a.iter_mut().zip(b).zip(h) {
         (*a, *b) = change(*a, *b, h);
     }
@@ -91,7 +90,7 @@ fn replace<V: Copy>(change: impl Fn(V, V, V) -> (V, V), h: &[V], a: &mut [V], b:
 #[inline(always)]
 fn replace_and_account<T: Real, S: Simd>(
     simd: S,
-    change: impl Fn(T::Vector<S>, T::Vector<S>, T::Vector<S>) -> (T::Vector<S>, T::Vector<S>),
+    change: impl Change<T::Vector<S>>,
     h: &[T::Vector<S>],
     [a, b]: [&mut [T::Vector<S>]; 2],
     momentum: &mut [T::Vector<S>],
