@@ -3,6 +3,7 @@
 mod condensation;
 mod golden;
 mod kinetic;
+mod layers;
 mod residual;
 mod support;
 mod torch;
