@@ -2,6 +2,7 @@
 
 mod automation;
 mod command_line;
+mod data;
 mod interruption;
 mod program;
 mod reproduce;
