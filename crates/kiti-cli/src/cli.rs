@@ -281,7 +281,7 @@ pub enum DataCommand {
 /// `kiti data show`.
 #[derive(Debug, Clone, Args)]
 pub struct DataShowArguments {
-    /// A .npy, .npz or .safetensors file
+    /// A .npy, .npz, .safetensors or .mat file, or .h5 and .hdf5 where built with the feature hdf5
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
@@ -303,6 +303,99 @@ pub struct DataGenerateArguments {
 pub enum Equation {
     /// u_t = kappa Laplace(u) + f on the unit torus
     Heat(HeatArguments),
+    /// u_t + u u_x = nu u_xx on the unit circle, from u(0) to u(1)
+    Burgers(BurgersArguments),
+    /// Vorticity of a forced flow on the unit torus, from w(0) to snapshots 1 apart
+    NavierStokes(NavierStokesArguments),
+    /// -div(a grad p) = 1 in the unit square, from the medium a to the pressure p
+    Darcy(DarcyArguments),
+}
+
+/// What the commands that generate pairs of functions have in common.
+#[derive(Debug, Clone, Args)]
+pub struct PairsArguments {
+    /// Seed of the random functions
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+
+    /// Where to write: .npz or .safetensors, arrays `inputs` and `outputs`
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// `kiti data generate burgers`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:
+  kiti data generate burgers --samples 1100 --output burgers.npz")]
+pub struct BurgersArguments {
+    /// Points of each function; divides --solver-resolution
+    #[arg(long, value_name = "N", default_value_t = 1024)]
+    pub resolution: usize,
+
+    /// Points that the equation is solved on
+    #[arg(long, value_name = "N", default_value_t = 8192)]
+    pub solver_resolution: usize,
+
+    /// Number of samples
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub samples: usize,
+
+    /// Viscosity nu
+    #[arg(long, value_name = "X", default_value_t = 0.1)]
+    pub viscosity: f64,
+
+    #[command(flatten)]
+    pub pairs: PairsArguments,
+}
+
+/// `kiti data generate navier-stokes`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:
+  kiti data generate navier-stokes --viscosity 1e-5 --solver-resolution 256 --output flow.npz")]
+pub struct NavierStokesArguments {
+    /// Points of each field along each axis; divides --solver-resolution
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub resolution: usize,
+
+    /// Points along each axis that the equation is solved on
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub solver_resolution: usize,
+
+    /// Number of samples
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub samples: usize,
+
+    /// Snapshots of each sample, at t = 1, 2, ...
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub snapshots: usize,
+
+    /// Viscosity
+    #[arg(long, value_name = "X", default_value_t = 1e-3)]
+    pub viscosity: f64,
+
+    #[command(flatten)]
+    pub pairs: PairsArguments,
+}
+
+/// `kiti data generate darcy`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:
+  kiti data generate darcy --resolution 141 --output darcy.npz")]
+pub struct DarcyArguments {
+    /// Points of each field along each axis; N - 1 divides --solver-resolution less 1
+    #[arg(long, value_name = "N", default_value_t = 85)]
+    pub resolution: usize,
+
+    /// Points along each axis that the equation is solved on
+    #[arg(long, value_name = "N", default_value_t = 421)]
+    pub solver_resolution: usize,
+
+    /// Number of samples
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub samples: usize,
+
+    #[command(flatten)]
+    pub pairs: PairsArguments,
 }
 
 /// `kiti data generate heat`.

@@ -1,5 +1,7 @@
 //! `kiti data`: look into data files, generate data.
 
+mod pairs;
+
 use std::collections::BTreeMap;
 
 use kiti_data::Field;
@@ -19,6 +21,9 @@ pub fn run(arguments: &DataArguments) -> Outcome {
         DataCommand::Show(arguments) => show(arguments),
         DataCommand::Generate(arguments) => match &arguments.equation {
             Equation::Heat(arguments) => generate_heat(arguments),
+            Equation::Burgers(arguments) => pairs::burgers(arguments),
+            Equation::NavierStokes(arguments) => pairs::navier_stokes(arguments),
+            Equation::Darcy(arguments) => pairs::darcy(arguments),
         },
     }
 }

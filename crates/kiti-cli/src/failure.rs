@@ -43,9 +43,11 @@ impl From<kiti_data::Error> for Failure {
         let message = error.to_string();
         match error {
             Error::Io { source, .. } => Self::of_io(source.kind(), message),
-            Error::StorageFull { .. } | Error::LoaderStopped { .. } | Error::Tensor(_) => {
-                Self::Failed(message)
-            }
+            Error::StorageFull { .. }
+            | Error::LoaderStopped { .. }
+            | Error::Diverged { .. }
+            | Error::NotConverged { .. }
+            | Error::Tensor(_) => Self::Failed(message),
             _ => Self::Refused(message),
         }
     }

@@ -14,12 +14,12 @@ use crate::{Error, Result};
 
 /// Where rows come from: memory, or a file that they are read from when they are asked for.
 pub trait RowSource: fmt::Debug + Send + Sync {
-    /// Number of rows, at least one.
+    /// Number of rows.
     fn len(&self) -> usize;
 
-    /// Never: there is a row.
+    /// Whether there is none.
     fn is_empty(&self) -> bool {
-        false
+        self.len() == 0
     }
 
     /// A copy of the rows with these numbers, in this order.
@@ -76,7 +76,7 @@ impl Dataset {
         inputs: impl RowSource + 'static,
         targets: impl RowSource + 'static,
     ) -> Result<Self> {
-        if inputs.len() == 0 || inputs.len() != targets.len() {
+        if inputs.is_empty() || inputs.len() != targets.len() {
             return Err(Error::Shape {
                 array: "targets".to_owned(),
                 expected: format!("{} rows, as many as inputs and not none", inputs.len()),

@@ -3,6 +3,7 @@
 mod automation;
 mod command_line;
 mod gas;
+mod data;
 mod interruption;
 mod program;
 mod reproduce;

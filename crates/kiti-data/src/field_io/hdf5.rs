@@ -27,17 +27,10 @@ const MATLAB_TEXT: &[u8] = b"MATLAB 7.3 MAT-file";
 const MATLAB_REFERENCES: &str = "#refs#";
 /// The first bytes of HDF5 data.
 const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
-
-/// Whether HDF5 data begin at the start of a file or after MATLAB's header.
-pub(crate) fn recognises(path: &Path) -> Result<bool> {
-    let failed = |source| Error::io("read", path, source);
-    let mut start = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(520).read_to_end(&mut start).map_err(failed)?;
-    Ok([0, 512]
-        .iter()
-        .any(|&at| start.get(at..at + 8) == Some(SIGNATURE)))
-}
+/// Bytes before HDF5 data in a MATLAB file.
+const MATLAB_HEADER: usize = 512;
+/// Bytes that deflate packs into one at most: no intact file holds more.
+const STRONGEST_COMPRESSION: u64 = 1032;
 
 /// An open file and the paths of its arrays.
 pub(crate) struct Hdf5Arrays {
@@ -50,22 +43,30 @@ pub(crate) struct Hdf5Arrays {
 
 impl Hdf5Arrays {
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        if !recognises(path)? {
+        let failed = |source| Error::io("read", path, source);
+        let mut start = Vec::new();
+        let beginning = File::open(path).map_err(failed)?;
+        let bytes = beginning.metadata().map_err(failed)?.len();
+        beginning
+            .take((MATLAB_HEADER + SIGNATURE.len()) as u64)
+            .read_to_end(&mut start)
+            .map_err(failed)?;
+        let signed = |at: usize| {
+            start
+                .get(at..)
+                .is_some_and(|rest| rest.starts_with(SIGNATURE))
+        };
+        if !signed(0) && !signed(MATLAB_HEADER) {
             return Err(Error::Malformed {
                 path: path.to_owned(),
                 array: None,
-                expected: "the HDF5 signature at byte 0 or 512".to_owned(),
+                expected: format!("the HDF5 signature at byte 0 or {MATLAB_HEADER}"),
                 found: "other bytes".to_owned(),
             });
         }
-        let failed = |source| Error::io("read", path, source);
-        let mut text = Vec::new();
-        let beginning = File::open(path)
-            .map_err(failed)?
-            .take(MATLAB_TEXT.len() as u64);
-        { beginning }.read_to_end(&mut text).map_err(failed)?;
-        // Memory is asked for by a read only, which the file's own size bounds.
-        let options = OpenOptions::default().with_max_read_bytes(usize::MAX);
+        let largest = bytes.saturating_mul(STRONGEST_COMPRESSION);
+        let largest = usize::try_from(largest).unwrap_or(usize::MAX);
+        let options = OpenOptions::default().with_max_read_bytes(largest);
         let malformed = |error| damaged(path, None, error);
         let file = Hdf5File::open_with_options(path, options).map_err(malformed)?;
         let mut names = Vec::new();
@@ -76,7 +77,7 @@ impl Hdf5Arrays {
             path: path.to_owned(),
             file,
             names,
-            reversed: text == MATLAB_TEXT,
+            reversed: start.starts_with(MATLAB_TEXT),
         })
     }
 

@@ -46,8 +46,10 @@ impl FunctionPairs {
         workspace: impl Fn() -> W + Send + Sync,
         solve: impl Fn(&mut W, usize, &mut [f32], &mut [f32]) -> Result<()> + Send + Sync,
     ) -> Result<Self> {
-        let (input_shape, mut inputs) = allocate(what, samples, shape.input)?;
-        let (output_shape, mut outputs) = allocate(what, samples, shape.output)?;
+        let (input_shape, mut inputs) = reserve(what, samples, shape.input)?;
+        let (output_shape, mut outputs) = reserve(what, samples, shape.output)?;
+        inputs.resize(input_shape.iter().product(), 0.);
+        outputs.resize(output_shape.iter().product(), 0.);
         let finished = AtomicUsize::new(0);
         inputs
             .par_chunks_mut(elements_per_sample(&input_shape))
@@ -103,8 +105,8 @@ fn elements_per_sample(shape: &[usize]) -> usize {
     shape[1..].iter().product()
 }
 
-/// The shape of all samples and as many zeros.
-fn allocate(what: &str, samples: usize, of_sample: &[usize]) -> Result<(Vec<usize>, Vec<f32>)> {
+/// The shape of all samples and room for their elements.
+fn reserve(what: &str, samples: usize, of_sample: &[usize]) -> Result<(Vec<usize>, Vec<f32>)> {
     let shape: Vec<_> = std::iter::once(samples)
         .chain(of_sample.iter().copied())
         .collect();
@@ -116,6 +118,5 @@ fn allocate(what: &str, samples: usize, of_sample: &[usize]) -> Result<(Vec<usiz
     let count = usize::try_from(elements).map_err(|_| too_large())?;
     let mut values = Vec::new();
     values.try_reserve_exact(count).map_err(|_| too_large())?;
-    values.resize(count, 0.);
     Ok((shape, values))
 }

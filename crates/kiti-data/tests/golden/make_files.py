@@ -45,3 +45,7 @@ with h5py.File("groups.hdf5", "w") as file:
 # The newer layout of groups and chunk indices.
 with h5py.File("latest.h5", "w", libver="latest") as file:
     file.create_dataset("a/b/c", data=np.arange(20.).reshape(4, 5), chunks=(2, 2), compression="gzip")
+
+# Far more zeros than are stored.
+with h5py.File("hollow.h5", "w") as file:
+    file.create_dataset("x", (1 << 40,), "f4", chunks=(1 << 20,))

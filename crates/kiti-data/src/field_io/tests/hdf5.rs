@@ -142,6 +142,23 @@ fn other_files_are_refused() {
     assert!(missing.contains("\"t0_fields/density\""), "{missing}");
 }
 
+/// `h5py.File("x", "w").create_dataset("x", (1 << 40,), "f4", chunks=(1 << 20,))`: 4 TiB of zeros,
+/// none of which is stored.
+#[test]
+fn arrays_larger_than_their_file_can_hold_are_refused() {
+    let message = message(read(golden("hollow.h5")));
+    assert!(
+        message.contains("hollow.h5") && message.contains("limit"),
+        "{message}"
+    );
+    let mut file = ArrayFile::open(golden("hollow.h5")).unwrap();
+    assert_eq!(file.shape("x").unwrap(), [1 << 40]);
+    let few = file
+        .read_slice("x", &[AxisSlice::range(1 << 30, 3)])
+        .unwrap();
+    assert_eq!(few.into_f32(), [0.; 3]);
+}
+
 #[test]
 fn damaged_files_do_not_panic() {
     let directory = Directory::new();

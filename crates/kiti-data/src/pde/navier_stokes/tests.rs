@@ -311,8 +311,6 @@ fn bad_settings_are_named() {
         assert!(message.starts_with(&format!("{key} = ")), "{message}");
     }
     let large = NavierStokesConfig {
-        resolution: 8192,
-        solver_resolution: 8192,
         samples: u32::MAX as usize,
         snapshots: u32::MAX as usize,
         ..good.clone()
