@@ -8,7 +8,10 @@ use kiti_kinetics::gas::validation::cases;
 #[track_caller]
 fn validate(name: &str) {
     let case = cases().into_iter().find(|case| case.name == name);
-    let checks = case.expect("a case of that name").run(1).expect("a case that can be set up");
+    let checks = case
+        .expect("a case of that name")
+        .run(1)
+        .expect("a case that can be set up");
     assert!(!checks.is_empty());
     for check in &checks {
         println!("{check}");
