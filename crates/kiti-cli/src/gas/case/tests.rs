@@ -71,7 +71,10 @@ fn a_weight_needs_the_volume_that_it_fills() {
     let text = text.replace("per_cell = 100", "weight = 1e-4");
     let failure = Case::parse(&text, "mine.toml", &[]).expect_err("refused");
     for word in ["mine.toml", "domain.cross_section", "area"] {
-        assert!(failure.to_string().contains(word), "{word} not in: {failure}");
+        assert!(
+            failure.to_string().contains(word),
+            "{word} not in: {failure}"
+        );
     }
     let text = text.replace("cells = [60]", "cells = [60]\ncross_section = 2.0");
     let setup = Case::parse(&text, "mine.toml", &[]).expect("a case").setup;
