@@ -101,7 +101,7 @@ pub enum GasError {
 }
 
 /// Result of the gas solver.
-pub type GasResult<T> = std::result::Result<T, GasError>;
+pub type GasResult<T> = Result<T, GasError>;
 
 /// Refuses values that are not positive and finite.
 pub(crate) fn positive(key: impl Into<String>, value: f64, remedy: &'static str) -> GasResult<()> {
