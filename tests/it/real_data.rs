@@ -77,7 +77,7 @@ fn a_file_of_another_format_is_refused_by_name() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("darcy_v73.mat") && error.contains("npy"),
+        error.contains("darcy_v73.mat") && error.contains("hdf5"),
         "{error}"
     );
 }

@@ -3,13 +3,17 @@
 //! A gas is described by the density `f(x, v, t)` of its particles in positions and velocities, which
 //! obeys the Boltzmann transport equation `df/dt + v . grad_x f + a . grad_v f = Q(f, f)`. Direct
 //! simulation Monte Carlo (Bird 1994) follows particles instead: in every time step they are
-//! accelerated, collide at random, and fly on. This crate does that for many small systems at once,
-//! and differentiates it, so that the step can stand inside something that is trained:
+//! accelerated, collide at random, and fly on. This crate does that for a gas, and for many small
+//! systems at once; the latter it differentiates, so that the step can stand inside something that is
+//! trained:
 //!
 //! - [`system`]: one step (kick, collide, drift) of `B` systems of `n` particles in `D` dimensions, and
 //!   its adjoint: the [published](system::Scattering::Published) collision operator of KITINet (Feng
 //!   et al. 2025, arXiv:2505.17919) and [elastic](system::Scattering::Elastic) binary collisions;
 //! - [`exact`]: closed forms and reference numbers that simulations are compared with;
+//! - [`gas`]: a gas solver in up to three dimensions of space: direct simulation Monte Carlo, BGK and its
+//!   relatives, walls, open boundaries, sampling;
+//! - [`exact`]: what theory says about gases, to compare with;
 //! - [`rng`]: the counter-based generator that every random choice comes from.
 //!
 //! # Symbols

@@ -3,7 +3,7 @@
 use kiti_kinetics::gas::{Face, Fields, Flow as SampledFlow, Sampler};
 use serde::Serialize;
 
-use super::case::{Setup, UnitSystem};
+use super::case::{SamplingSection, Setup, UnitSystem};
 
 /// A quantity that every cell has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,8 +219,10 @@ impl Flow {
             .collect()
     }
 
-    /// Mean of a quantity over the cells whose centres lie between two places of the first axis, with its standard error
-    /// as if cells were independent.
+    /// Mean of a quantity over the cells whose centres lie between two places of the first axis, with its standard error.
+    ///
+    /// At one moment cells hold different molecules, so their errors are independent. Over many steps the same molecules pass
+    /// through all of them, so the error of the mean is taken to be that of a cell.
     pub fn mean_between(
         &self,
         setup: &Setup,
@@ -237,7 +239,11 @@ impl Flow {
         }
         let count = inside.len() as f64;
         let mean = inside.iter().map(|(_, value, _)| value).sum::<f64>() / count;
-        let square: f64 = inside.iter().map(|(.., error)| error * error).sum();
-        Some((mean, square.sqrt() / count))
+        let square = inside.iter().map(|(.., error)| error * error).sum::<f64>() / count;
+        let independent = match setup.sampling {
+            SamplingSection::Snapshots { .. } => count,
+            SamplingSection::Steady { .. } => 1.0,
+        };
+        Some((mean, (square / independent).sqrt()))
     }
 }

@@ -528,10 +528,12 @@ pub fn history_curves(setup: &Setup, history: &History) -> Vec<HistoryCurve> {
             ]
         }
         Comparison::Anisotropy => {
-            let Some(start) = history.first(HistoryQuantity::Temperature(0)) else {
+            let axes = [0, 1, 2].map(|axis| history.first(HistoryQuantity::Temperature(axis)));
+            let [Some(start), Some(y), Some(z)] = axes else {
                 return Vec::new();
             };
-            let mean = setup.state().temperature;
+            // Of these molecules, not of the case: their energy does not change.
+            let mean = (start + y + z) / 3.0;
             let state = setup.state();
             let rate = setup
                 .molecule()

@@ -489,14 +489,14 @@ fn a_dry_run_announces_and_warns_and_writes_nothing() {
 fn verification_prints_a_line_a_comparison() {
     let scratch = Scratch::new();
     let run = scratch
-        .run(&["gas", "verify", "--only", "conservation"])
+        .run(&["gas", "verify", "--only", "restart"])
         .succeeded();
     assert!(
         run.stdout.contains("pass") && run.stdout.contains("comparisons passed"),
         "{run:#?}"
     );
     let json = scratch
-        .run(&["gas", "verify", "--only", "conservation", "--json"])
+        .run(&["gas", "verify", "--only", "restart", "--json"])
         .succeeded();
     let value: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(value["failed"], 0);

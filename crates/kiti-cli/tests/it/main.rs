@@ -2,8 +2,8 @@
 
 mod automation;
 mod command_line;
-mod gas;
 mod data;
+mod gas;
 mod interruption;
 mod program;
 mod reproduce;

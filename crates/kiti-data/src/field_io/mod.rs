@@ -229,16 +229,19 @@ impl ArrayFile {
     }
 }
 
-/// Whether a `.mat` file's header is that of version 7.3.
+/// Whether a `.mat` file is of version 7.3: HDF5 behind a block of 512 bytes, which MATLAB fills with a header and other
+/// programs with zeros.
 fn is_matlab_7_3(path: &Path) -> Result<bool> {
+    const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
     let failed = |source| Error::io("read", path, source);
-    let mut header = Vec::new();
+    let mut start = Vec::new();
     let file = File::open(path).map_err(failed)?;
-    file.take(128).read_to_end(&mut header).map_err(failed)?;
+    file.take(520).read_to_end(&mut start).map_err(failed)?;
+    let version = start.get(124..128);
     Ok(matches!(
-        header.get(124..),
+        version,
         Some([0, 2, b'I', b'M'] | [2, 0, b'M', b'I'])
-    ))
+    ) || start.get(512..) == Some(HDF5))
 }
 
 #[cfg(feature = "hdf5")]

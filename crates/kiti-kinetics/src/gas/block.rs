@@ -8,8 +8,8 @@ use pulp::{Simd, WithSimd};
 use super::boundary::Boundary;
 use super::config::{Collisions, SolverConfig};
 use super::draws::{Purpose, StepDraws, poisson};
-use super::flight::{Domain, Exchange, enter, entering, inflow};
-use super::pairing::{self, Binary, Cells, PairScratch};
+use super::flight::{Domain, Exchange, enter, entering, entering_in_a_step};
+use super::pairing::{self, Binary, Cells, Trials};
 use super::particles::{Outbox, Particle, Particles};
 use super::partition::{DIRECTIONS, Partition};
 use super::relaxation::Relaxing;
@@ -81,7 +81,7 @@ pub(super) struct Scratch {
     outside: Vec<u8>,
     leaving: Vec<(u8, Particle)>,
     cell: Vec<[f64; 3]>,
-    pairs: PairScratch,
+    pairs: Trials,
 }
 
 thread_local! {
@@ -332,11 +332,8 @@ impl Block {
                 .filter(|&other| other != axis)
                 .map(|other| self.size[other] as f64 / partition.cells[other] as f64)
                 .product();
-            let area = share * config.grid.face_area(axis);
             let theta = config.molecule.theta(state.temperature);
-            let drift = face.inward() * state.velocity[axis];
-            let flux = inflow(state.density, theta, drift);
-            let mean = flux * area * config.dt / config.weight;
+            let mean = share * entering_in_a_step(config, face, &state);
             let purpose = Purpose::Inflow;
             let mut stream = context
                 .draws

@@ -71,6 +71,14 @@ impl SolverConfig {
     pub fn validate(&self) -> GasResult<()> {
         self.molecule.validate()?;
         self.grid.validate()?;
+        if self.grid_bytes() > self.memory_limit as f64 {
+            return Err(GasError::Value {
+                key: "domain.cells".into(),
+                value: self.grid.cell_count() as f64,
+                expected: "cells whose lists fit into the memory limit",
+                remedy: "take fewer cells or sub-cells",
+            });
+        }
         positive(
             "particles.weight",
             self.weight,
@@ -118,9 +126,13 @@ impl SolverConfig {
     pub fn predict(&self, initial: &InitialGas) -> GasResult<Prediction> {
         self.validate()?;
         initial.validate(self.grid.dims)?;
-        let states = initial.regions.iter().map(|region| &region.state);
-        for state in states.chain([&initial.state]) {
-            self.validate_flight(state)?;
+        let states = initial.regions.iter().map(|region| region.state);
+        let outside = self.faces().filter_map(|(_, boundary)| match boundary {
+            Boundary::Open(state) => state,
+            _ => None,
+        });
+        for state in states.chain([initial.state]).chain(outside) {
+            self.validate_flight(&state)?;
         }
         let volume = self.grid.cell_volume();
         let mut particles = 0.0;
@@ -183,8 +195,10 @@ impl SolverConfig {
         1.125 * state + 0.3 * (state + 8.0)
     }
 
+    /// Scratch memory, and the lists of the cells.
     fn grid_bytes(&self) -> f64 {
-        0.5e6 + 0.1 * self.grid.cell_count() as f64
+        let cells = self.grid.collision_cells();
+        0.5e6 + 8.0 * cells.iter().map(|&n| n as f64).product::<f64>()
     }
 }
 

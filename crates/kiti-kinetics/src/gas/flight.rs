@@ -240,10 +240,18 @@ fn cll_normal(stream: &mut Stream, speed: f64, accommodation: f64) -> f64 {
 /// Real molecules of a gas that cross a unit area per time, where the gas drifts with `drift` through
 /// it: `n v0 / (2 sqrt(pi)) [exp(-s^2) + sqrt(pi) s (1 + erf s)]`, `v0 = sqrt(2 theta)`, `s = drift / v0`
 /// (Bird 1994, 4.22).
-pub(super) fn inflow(density: f64, theta: f64, drift: f64) -> f64 {
+fn inflow(density: f64, theta: f64, drift: f64) -> f64 {
     let v0 = (2.0 * theta).sqrt();
     let s = drift / v0;
     density * v0 / (2.0 * PI.sqrt()) * ((-s * s).exp() + PI.sqrt() * s * (1.0 + erf(s)))
+}
+
+/// Particles that come in through an open face in a step, on average.
+pub(super) fn entering_in_a_step(config: &SolverConfig, face: Face, state: &GasState) -> f64 {
+    let theta = config.molecule.theta(state.temperature);
+    let drift = face.inward() * state.velocity[face.axis];
+    let area = config.grid.face_area(face.axis);
+    inflow(state.density, theta, drift) * area * config.dt / config.weight
 }
 
 /// Speed through a plane of the molecules that cross it: density `x exp(-(x - s)^2)`, `x > 0`, in units

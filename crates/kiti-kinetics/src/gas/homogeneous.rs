@@ -6,7 +6,7 @@ use super::config::Collisions;
 use super::draws::{Purpose, StepDraws};
 use super::error::{GasError, GasResult, positive};
 use super::molecule::Molecule;
-use super::pairing::{Binary, Cells, PairScratch, collide};
+use super::pairing::{Binary, Cells, Trials, collide};
 use super::relaxation::Relaxing;
 use super::scattering::Vectors;
 use super::statistics::Statistics;
@@ -65,7 +65,7 @@ pub struct HomogeneousGas {
     order: Vec<u32>,
     velocities: Vec<f64>,
     turned: Vec<f64>,
-    scratch: PairScratch,
+    scratch: Trials,
     cell: Vec<[f64; 3]>,
     steps: u64,
     statistics: Statistics,
@@ -128,7 +128,7 @@ impl HomogeneousGas {
             offsets,
             velocities,
             config,
-            scratch: PairScratch::default(),
+            scratch: Trials::default(),
             cell: Vec::new(),
             steps: 0,
             statistics: Statistics::default(),

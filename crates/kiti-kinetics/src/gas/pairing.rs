@@ -108,19 +108,28 @@ pub(super) struct Cells<'a> {
     pub group: u32,
 }
 
-/// Scratch memory of [`collide`].
+/// Trials that wait to be run, in the order of their cells.
 #[derive(Debug, Default)]
-pub(super) struct PairScratch {
+pub(super) struct Trials {
     /// Trial number in its cell, and cell, of every trial.
-    trials: Vec<u32>,
+    numbers: Vec<u32>,
     cells: Vec<u32>,
     /// What a pair's expected number of collisions is multiplied by to be its probability.
     factors: Vec<f64>,
 }
 
-impl PairScratch {
+/// Trials that are collected before they are run: a bound of the memory they take.
+const WAITING: usize = 64 * BATCH;
+
+impl Trials {
     pub fn bytes(&self) -> usize {
-        8 * (self.trials.capacity() + self.factors.capacity())
+        8 * (self.numbers.capacity() + self.factors.capacity())
+    }
+
+    fn clear(&mut self) {
+        self.numbers.clear();
+        self.cells.clear();
+        self.factors.clear();
     }
 }
 
@@ -132,27 +141,29 @@ pub(super) fn collide<V: Velocities, S: Simd>(
     draws: &StepDraws,
     cells: Cells<'_>,
     velocities: &mut V,
-    scratch: &mut PairScratch,
+    trials: &mut Trials,
 ) -> Statistics {
     let Cells {
         offsets,
         order,
         group,
     } = cells;
-    let PairScratch {
-        trials,
-        cells,
-        factors,
-    } = scratch;
-    let count = offsets.len() - 1;
+    let mut collider = Collider {
+        binary,
+        draws,
+        group,
+        offsets,
+        statistics: Statistics::default(),
+    };
     trials.clear();
-    cells.clear();
-    factors.clear();
-    let mut rounding = [0u32; 4 * BATCH];
     let majorant = Majorant::new(binary, offsets, velocities);
-    for cell in 0..count {
+    let mut rounding = [0u32; 4 * BATCH];
+    for cell in 0..offsets.len() - 1 {
         if cell % (4 * BATCH) == 0 && binary.selection == PairSelection::NoTimeCounter {
-            let first = std::array::from_fn(|k| (cell / 4 + k) as u32);
+            let mut first = [0; BATCH];
+            for k in 0..BATCH {
+                first[k] = (cell / 4 + k) as u32;
+            }
             let words = draws.blocks(simd, &first, &[0; BATCH], group, Purpose::Rounding);
             for k in 0..4 * BATCH {
                 rounding[k] = words[k % 4][k / 4];
@@ -161,7 +172,6 @@ pub(super) fn collide<V: Velocities, S: Simd>(
         let range = offsets[cell] as usize..offsets[cell + 1] as usize;
         let n = range.len();
         if n < 2 {
-            factors.push(0.0);
             continue;
         }
         let (number, factor) = match binary.selection {
@@ -188,23 +198,52 @@ pub(super) fn collide<V: Velocities, S: Simd>(
                 (n as u32 / 2, (2 * n.div_ceil(2) - 1) as f64)
             }
         };
-        factors.push(factor);
-        for trial in 0..number {
-            trials.push(trial);
-            cells.push(cell as u32);
+        for number in 0..number {
+            trials.numbers.push(number);
+            trials.cells.push(cell as u32);
+            trials.factors.push(factor);
+            if trials.numbers.len() == WAITING {
+                collider.run(simd, order, velocities, trials);
+                trials.clear();
+            }
         }
     }
-    let mut statistics = Statistics {
-        attempts: trials.len() as u64,
-        ..Statistics::default()
-    };
-    for (trials, cells) in trials.chunks(BATCH).zip(cells.chunks(BATCH)) {
-        let mut batch = Batch::new(trials, cells);
-        let words = draws.blocks(simd, &batch.trials, &batch.cells, group, Purpose::Trial);
-        batch.choose(binary.selection, &words, offsets, order, factors);
-        batch.run(binary, &words, velocities, &mut statistics);
+    collider.run(simd, order, velocities, trials);
+    collider.statistics
+}
+
+/// Runs trials.
+struct Collider<'a> {
+    binary: &'a Binary,
+    draws: &'a StepDraws,
+    group: u32,
+    offsets: &'a [u32],
+    statistics: Statistics,
+}
+
+impl Collider<'_> {
+    #[inline(always)]
+    fn run<V: Velocities, S: Simd>(
+        &mut self,
+        simd: S,
+        order: &[u32],
+        velocities: &mut V,
+        trials: &Trials,
+    ) {
+        self.statistics.attempts += trials.numbers.len() as u64;
+        let numbers = trials.numbers.chunks(BATCH);
+        let cells = trials.cells.chunks(BATCH);
+        let factors = trials.factors.chunks(BATCH);
+        for ((numbers, cells), factors) in numbers.zip(cells).zip(factors) {
+            let mut batch = Batch::new(numbers, cells, factors);
+            let (first, second) = (&batch.trials, &batch.cells);
+            let words = self
+                .draws
+                .blocks(simd, first, second, self.group, Purpose::Trial);
+            batch.choose(self.binary.selection, &words, self.offsets, order);
+            batch.run(self.binary, &words, velocities, &mut self.statistics);
+        }
     }
-    statistics
 }
 
 /// What bounds `F sigma g dt / V` in the cells.
@@ -263,7 +302,7 @@ struct Batch {
 
 impl Batch {
     #[inline(always)]
-    fn new(trials: &[u32], cells: &[u32]) -> Self {
+    fn new(trials: &[u32], cells: &[u32], factors: &[f64]) -> Self {
         let mut batch = Self {
             length: trials.len(),
             trials: [0; BATCH],
@@ -273,6 +312,7 @@ impl Batch {
         };
         batch.trials[..trials.len()].copy_from_slice(trials);
         batch.cells[..cells.len()].copy_from_slice(cells);
+        batch.factors[..factors.len()].copy_from_slice(factors);
         batch
     }
 
@@ -284,13 +324,11 @@ impl Batch {
         words: &[[u32; BATCH]; 4],
         offsets: &[u32],
         order: &[u32],
-        factors: &[f64],
     ) {
         for k in 0..self.length {
             let (trial, cell) = (self.trials[k], self.cells[k] as usize);
             let start = offsets[cell];
             let n = offsets[cell + 1] - start;
-            self.factors[k] = factors[cell];
             let (i, j) = match selection {
                 PairSelection::NoTimeCounter | PairSelection::MajorantFrequency => {
                     let i = choose(words[0][k], n);

@@ -80,6 +80,8 @@ impl Moments {
         mean = mean.map(|sum| sum / n);
         let mut squares = [[0.0; 3]; 3];
         let mut thirds = [0.0; 3];
+        // What rounding has left out of the mean: in a large cell that drifts it would add up over steps.
+        let mut rest = [0.0; 3];
         for v in velocities {
             let c: [f64; 3] = std::array::from_fn(|axis| v[axis] - mean[axis]);
             let square = c[0] * c[0] + c[1] * c[1] + c[2] * c[2];
@@ -88,8 +90,10 @@ impl Moments {
                     squares[i][j] += c[i] * c[j];
                 }
                 thirds[i] += square * c[i];
+                rest[i] += c[i];
             }
         }
+        let mean = std::array::from_fn(|axis| mean[axis] + rest[axis] / n);
         Self {
             mean,
             squares,

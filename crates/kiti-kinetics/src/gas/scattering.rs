@@ -46,8 +46,8 @@ pub(super) trait Velocities {
     fn relative_square(&self, i: usize, j: usize) -> f64;
     /// An upper bound of the relative squares of all particles.
     fn bound_square(&self) -> f64;
-    /// An upper bound of the relative squares of the named particles: the diagonal of the smallest box
-    /// around their velocities, squared.
+    /// An upper bound of the relative squares of the named particles, which further collisions among them
+    /// hardly ever pass, see [`cell_bound`].
     fn bound_square_of(&self, particles: &[u32]) -> f64;
     /// Turns the relative velocity, whose square is `square`.
     fn scatter(&mut self, i: usize, j: usize, square: f64, scatter: Scatter);
@@ -110,6 +110,38 @@ fn soft(g: [f64; 3], speed: f64, u: f64, (sine, cosine): (f64, f64)) -> [f64; 3]
         along * y + b * (speed * z * cosine - x * y * sine),
         along * z - b * (speed * y * cosine + x * z * sine),
     ]
+}
+
+/// An upper bound of relative squares in a cell: twice the square of the diagonal of the smallest box
+/// around its velocities, or twice their energy `sum c^2` about the mean where that is less. The former is
+/// sqrt 2 more than a relative speed can be before the first collision; the latter holds after any
+/// number of collisions, because a pair has the highest relative speed where it has all the energy.
+#[inline(always)]
+fn cell_bound(diagonal_square: f64, energy: f64) -> f64 {
+    let bound = if energy < diagonal_square {
+        energy
+    } else {
+        diagonal_square
+    };
+    2.0 * bound
+}
+
+/// Largest less smallest of some values, and their square sum about the mean.
+#[inline(always)]
+fn spread(values: impl ExactSizeIterator<Item = f64>) -> (f64, f64) {
+    let count = values.len() as f64;
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    let (mut sum, mut squares) = (0.0, 0.0);
+    // About the first value, so that a common drift takes no digits away.
+    let mut origin = None;
+    for value in values {
+        let v = value - *origin.get_or_insert(value);
+        low = if v < low { v } else { low };
+        high = if v > high { v } else { high };
+        sum += v;
+        squares += v * v;
+    }
+    (high - low, squares - sum * sum / count)
 }
 
 /// Three arrays of components.
@@ -180,16 +212,14 @@ impl Velocities for Components<'_> {
 
     #[inline(always)]
     fn bound_square_of(&self, particles: &[u32]) -> f64 {
-        let mut low = [f64::INFINITY; 3];
-        let mut high = [f64::NEG_INFINITY; 3];
-        for &particle in particles {
-            for axis in 0..3 {
-                let v = self.v[axis][particle as usize];
-                low[axis] = if v < low[axis] { v } else { low[axis] };
-                high[axis] = if v > high[axis] { v } else { high[axis] };
-            }
+        let (mut diagonal, mut energy) = (0.0, 0.0);
+        for values in &self.v {
+            let values = particles.iter().map(|&k| values[k as usize]);
+            let (width, square) = spread(values);
+            diagonal += width * width;
+            energy += square;
         }
-        (0..3).map(|axis| (high[axis] - low[axis]).powi(2)).sum()
+        cell_bound(diagonal, energy)
     }
 
     #[inline(always)]
@@ -289,17 +319,14 @@ impl Velocities for Vectors<'_> {
     }
 
     fn bound_square_of(&self, particles: &[u32]) -> f64 {
-        (0..self.dims)
-            .map(|axis| {
-                let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-                for &particle in particles {
-                    let v = self.values[particle as usize * self.dims + axis];
-                    low = low.min(v);
-                    high = high.max(v);
-                }
-                (high - low).powi(2)
-            })
-            .sum()
+        let (mut diagonal, mut energy) = (0.0, 0.0);
+        for axis in 0..self.dims {
+            let place = |&k: &u32| self.values[k as usize * self.dims + axis];
+            let (width, square) = spread(particles.iter().map(place));
+            diagonal += width * width;
+            energy += square;
+        }
+        cell_bound(diagonal, energy)
     }
 
     fn scatter(&mut self, i: usize, j: usize, square: f64, scatter: Scatter) {

@@ -7,7 +7,7 @@ use super::boundary::{Boundary, Face};
 use super::config::{InitialGas, SolverConfig};
 use super::draws::StepDraws;
 use super::error::{GasError, GasResult};
-use super::flight::Domain;
+use super::flight::{Domain, entering_in_a_step};
 use super::initial;
 use super::particles::{Outbox, Particle};
 use super::partition::Partition;
@@ -189,9 +189,13 @@ impl DsmcSolver {
     /// Where particles that came in no longer fit into the memory limit.
     pub fn step(&mut self) -> GasResult<()> {
         let count = self.particle_count();
-        let open = |(_, boundary)| matches!(boundary, Boundary::Open(Some(_)));
-        if self.config.faces().any(open) {
-            check_memory(&self.config, count as f64)?;
+        let entering = |(face, boundary)| match boundary {
+            Boundary::Open(Some(state)) => entering_in_a_step(&self.config, face, &state),
+            _ => 0.0,
+        };
+        let entering: f64 = self.config.faces().map(entering).sum();
+        if entering > 0.0 {
+            check_memory(&self.config, count as f64 + entering)?;
         }
         let context = Context {
             config: &self.config,

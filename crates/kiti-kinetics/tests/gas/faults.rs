@@ -102,6 +102,7 @@ fn every_value_is_checked() {
 #[test]
 fn predicted_and_refused() {
     refused(|c, _| c.weight = 1e-10, "1.0000e11 simulated molecules");
+    refused(|c, _| c.memory_limit = 1000, "domain.cells");
     refused(|c, _| c.weight = 1e3, "no simulated molecules");
     refused(|c, _| c.dt = 8.0, "dt = 8");
     let mut config = config();
@@ -111,6 +112,19 @@ fn predicted_and_refused() {
     };
     config.weight = 1.01 * needed;
     assert!(config.predict(&initial()).is_ok());
+}
+
+/// A gas outside that would fill the memory is refused before it comes in.
+#[test]
+fn too_much_inflow() {
+    let mut config = config();
+    let mut state = initial().state;
+    state.density = 1e12;
+    config.boundaries[..2].fill(Boundary::Open(Some(state)));
+    let mut solver = DsmcSolver::new(config, &initial()).unwrap();
+    let message = solver.step().unwrap_err().to_string();
+    assert!(message.contains("weight = "), "{message}");
+    assert_eq!(solver.steps(), 0);
 }
 
 /// The prediction is kept: particles and bytes of the simulation, after it has run.

@@ -32,7 +32,8 @@ fn the_box_has_the_collisions_of_the_benchmark() {
     let frequency = setup.collision_rate();
     assert!((frequency / 2.0194e7 - 1.0).abs() < 1e-4, "{frequency}");
     let a_step = frequency * setup.config.dt / 2.0;
-    assert!((a_step - 0.070_679).abs() < 1e-6, "{a_step}");
+    // 0.070679 is the published figure, 0.0706 what the benchmark prints.
+    assert!((a_step / 0.070_679 - 1.0).abs() < 1e-4, "{a_step}");
     let weight = setup.config.weight;
     assert!((weight / 7.07043e6 - 1.0).abs() < 1e-12, "{weight}");
     assert!((particles(&setup) - 80_000.0).abs() < 1e-6);
@@ -152,7 +153,7 @@ fn bad_cases_are_refused_with_key_and_remedy() {
         ),
         (
             "sod",
-            &[("sampling.window", "900")],
+            &[("sampling.window", "1700")],
             &["sampling.window", "overlap"],
         ),
         (
