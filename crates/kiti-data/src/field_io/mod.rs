@@ -238,10 +238,10 @@ fn is_matlab_7_3(path: &Path) -> Result<bool> {
     let file = File::open(path).map_err(failed)?;
     file.take(520).read_to_end(&mut start).map_err(failed)?;
     let version = start.get(124..128);
-    Ok(matches!(
-        version,
-        Some([0, 2, b'I', b'M'] | [2, 0, b'M', b'I'])
-    ) || start.get(512..) == Some(HDF5))
+    Ok(
+        matches!(version, Some([0, 2, b'I', b'M'] | [2, 0, b'M', b'I']))
+            || start.get(512..) == Some(HDF5),
+    )
 }
 
 #[cfg(feature = "hdf5")]
