@@ -63,8 +63,8 @@ impl Pool {
         for row in rows {
             for column in columns.clone() {
                 let at = row * self.size[1] + column;
-                // A value that isn't equal to itself is not a number.
-                if x[at] > x[place] || (x[at] != x[at] && x[place] == x[place]) {
+                let (found, best) = (x[at], x[place]);
+                if found > best || (found.to_f64().is_nan() && !best.to_f64().is_nan()) {
                     place = at;
                 }
             }

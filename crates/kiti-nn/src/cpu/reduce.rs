@@ -14,7 +14,8 @@ pub(super) fn total<T: Element>(mut partial: [T; PARTIAL]) -> T {
     let mut width = PARTIAL / 2;
     while width > 0 {
         for index in 0..width {
-            partial[index] = partial[index] + partial[index + width];
+            let other = partial[index + width];
+            partial[index] += other;
         }
         width /= 2;
     }
