@@ -3,8 +3,6 @@
 //! Arrays go by their path without the leading slash, such as `t0_fields/density`. Slices are
 //! read chunk by chunk: a file may be larger than memory.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use half::f16;
@@ -16,19 +14,13 @@ use super::axis_order::last_axis_fastest;
 use super::element::ElementType;
 use super::field::{Field, FieldData, element_count};
 use super::slice::{self, AxisSlice};
-use super::{Container, Stored};
+use super::{Container, MATLAB_HEADER, Stored, first_bytes, holds_hdf5};
 use crate::{Error, Result};
 
 /// Deepest nesting of groups that is looked into.
 const DEEPEST_GROUP: usize = 32;
-/// What MATLAB writes into the 512 bytes before the HDF5 data.
-const MATLAB_TEXT: &[u8] = b"MATLAB 7.3 MAT-file";
 /// Where MATLAB keeps the contents of cells, which have no names of their own.
 const MATLAB_REFERENCES: &str = "#refs#";
-/// The first bytes of HDF5 data.
-const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
-/// Bytes before HDF5 data in a MATLAB file.
-const MATLAB_HEADER: usize = 512;
 /// Bytes that deflate packs into one at most: no intact file holds more.
 const STRONGEST_COMPRESSION: u64 = 1032;
 
@@ -42,21 +34,9 @@ pub(crate) struct Hdf5Arrays {
 }
 
 impl Hdf5Arrays {
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let failed = |source| Error::io("read", path, source);
-        let mut start = Vec::new();
-        let beginning = File::open(path).map_err(failed)?;
-        let bytes = beginning.metadata().map_err(failed)?.len();
-        beginning
-            .take((MATLAB_HEADER + SIGNATURE.len()) as u64)
-            .read_to_end(&mut start)
-            .map_err(failed)?;
-        let signed = |at: usize| {
-            start
-                .get(at..)
-                .is_some_and(|rest| rest.starts_with(SIGNATURE))
-        };
-        if !signed(0) && !signed(MATLAB_HEADER) {
+    /// Opens a file; `matlab` says whether its axes are MATLAB's.
+    pub(crate) fn open(path: &Path, matlab: bool) -> Result<Self> {
+        if !holds_hdf5(&first_bytes(path)?) {
             return Err(Error::Malformed {
                 path: path.to_owned(),
                 array: None,
@@ -64,6 +44,9 @@ impl Hdf5Arrays {
                 found: "other bytes".to_owned(),
             });
         }
+        let bytes = std::fs::metadata(path)
+            .map_err(|source| Error::io("read", path, source))?
+            .len();
         let largest = bytes.saturating_mul(STRONGEST_COMPRESSION);
         let largest = usize::try_from(largest).unwrap_or(usize::MAX);
         let options = OpenOptions::default().with_max_read_bytes(largest);
@@ -77,7 +60,7 @@ impl Hdf5Arrays {
             path: path.to_owned(),
             file,
             names,
-            reversed: start.starts_with(MATLAB_TEXT),
+            reversed: matlab,
         })
     }
 

@@ -162,9 +162,9 @@ impl ArrayFile {
             Format::Npy => Box::new(npy::NpyFile::open(path)?),
             Format::Npz => Box::new(npz::NpzFile::open(path)?),
             Format::Safetensors => Box::new(safetensors::SafetensorsFile::open(path)?),
-            Format::Mat if is_matlab_7_3(path)? => open_hdf5(path, "MATLAB file of version 7.3")?,
+            Format::Mat if is_matlab_7_3(path)? => open_hdf5(path, true)?,
             Format::Mat => Box::new(mat::MatFile::open(path)?),
-            Format::Hdf5 => open_hdf5(path, "HDF5 file")?,
+            Format::Hdf5 => open_hdf5(path, false)?,
         };
         Ok(Self {
             path: path.to_owned(),
@@ -229,31 +229,57 @@ impl ArrayFile {
     }
 }
 
-/// Whether a `.mat` file is of version 7.3: HDF5 behind a block of 512 bytes, which MATLAB fills with a header and other
-/// programs with zeros.
-fn is_matlab_7_3(path: &Path) -> Result<bool> {
-    const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
+/// The first bytes of HDF5 data.
+const HDF5_SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
+/// Bytes before HDF5 data in a MATLAB file.
+const MATLAB_HEADER: usize = 512;
+
+/// Whether HDF5 data begin a file, or follow MATLAB's header.
+fn holds_hdf5(start: &[u8]) -> bool {
+    [0, MATLAB_HEADER].into_iter().any(|at| {
+        start
+            .get(at..)
+            .is_some_and(|rest| rest.starts_with(HDF5_SIGNATURE))
+    })
+}
+
+/// The bytes of a file that tell formats apart, fewer where it is shorter.
+fn first_bytes(path: &Path) -> Result<Vec<u8>> {
     let failed = |source| Error::io("read", path, source);
     let mut start = Vec::new();
-    let file = File::open(path).map_err(failed)?;
-    file.take(520).read_to_end(&mut start).map_err(failed)?;
-    let version = start.get(124..128);
-    Ok(
-        matches!(version, Some([0, 2, b'I', b'M'] | [2, 0, b'M', b'I']))
-            || start.get(512..) == Some(HDF5),
-    )
+    File::open(path)
+        .map_err(failed)?
+        .take((MATLAB_HEADER + HDF5_SIGNATURE.len()) as u64)
+        .read_to_end(&mut start)
+        .map_err(failed)?;
+    Ok(start)
+}
+
+/// Whether a `.mat` file is of version 7.3: by its header, or by the HDF5 data of programs that
+/// leave the header empty.
+fn is_matlab_7_3(path: &Path) -> Result<bool> {
+    let start = first_bytes(path)?;
+    let named = matches!(
+        start.get(124..128),
+        Some([0, 2, b'I', b'M'] | [2, 0, b'M', b'I'])
+    );
+    Ok(named || holds_hdf5(&start))
 }
 
 #[cfg(feature = "hdf5")]
-fn open_hdf5(path: &Path, _: &'static str) -> Result<Box<dyn Container>> {
-    Ok(Box::new(hdf5::Hdf5Arrays::open(path)?))
+fn open_hdf5(path: &Path, matlab: bool) -> Result<Box<dyn Container>> {
+    Ok(Box::new(hdf5::Hdf5Arrays::open(path, matlab)?))
 }
 
 #[cfg(not(feature = "hdf5"))]
-fn open_hdf5(path: &Path, what: &'static str) -> Result<Box<dyn Container>> {
+fn open_hdf5(path: &Path, matlab: bool) -> Result<Box<dyn Container>> {
     Err(Error::NotBuiltIn {
         path: path.to_owned(),
-        what,
+        what: if matlab {
+            "MATLAB file of version 7.3"
+        } else {
+            "file named as HDF5"
+        },
         feature: "hdf5",
     })
 }

@@ -36,6 +36,15 @@ fn matlab_files_of_both_versions_hold_the_same_arrays() {
 }
 
 #[test]
+fn an_empty_header_makes_no_difference() {
+    let mut bytes = std::fs::read(golden("v73.mat")).unwrap();
+    bytes[..512].fill(0);
+    let directory = Directory::new();
+    let hollow = read(directory.file("x.mat", &bytes)).unwrap();
+    assert_eq!(hollow, read(golden("v73.mat")).unwrap());
+}
+
+#[test]
 fn groups_types_and_filters_are_read() {
     let mut file = ArrayFile::open(golden("groups.hdf5")).unwrap();
     let names = [
