@@ -121,7 +121,7 @@ impl Riemann {
         }
         let jump = right.velocity - left.velocity;
         let sounds = left.sound_speed(gamma) + right.sound_speed(gamma);
-        if !(jump < 2.0 * sounds / (gamma - 1.0)) {
+        if jump.is_nan() || jump >= 2.0 * sounds / (gamma - 1.0) {
             return Err(Error::Parameter {
                 name: "right velocity minus left velocity",
                 value: jump,
