@@ -52,7 +52,6 @@ validate! {
     equilibrium "equilibrium"
     free_molecular "free-molecular"
     bgk_plates "bgk-plates"
-    rayleigh "rayleigh"
     sod "sod"
     waves "waves"
     particles_per_cell "particles-per-cell"

@@ -37,7 +37,7 @@ const BEFORE: u64 = u64::MAX;
 /// let grid = Grid::line(10.0 * path, 40);
 /// let weight = density * grid.volume() / 4000.0;
 /// let mut config = SolverConfig::new(argon, grid, weight, 0.2 / argon.collision_rate(density, 273.0));
-/// for (face, speed) in [(0, -30.0), (1, 30.0)] {
+/// for (face, speed) in [(0, -100.0), (1, 100.0)] {
 ///     config.boundaries[face] = Boundary::Diffuse {
 ///         temperature: 273.0,
 ///         velocity: [0.0, speed, 0.0],
@@ -54,7 +54,7 @@ const BEFORE: u64 = u64::MAX;
 ///     solver.sample(&mut sampler)?;
 /// }
 /// let flow = sampler.flow();
-/// assert!(flow.mean.velocity[1][39] > 5.0 && flow.mean.velocity[1][0] < -5.0);
+/// assert!(flow.mean.velocity[1][39] > 20.0 && flow.mean.velocity[1][0] < -20.0);
 /// # Ok::<(), GasError>(())
 /// ```
 #[derive(Debug)]

@@ -58,14 +58,14 @@ fn check(rate: Estimate, expected: f64) -> Check {
     }
 }
 
-/// A cell of 320 000 particles over 100 steps of a tenth of a collision time.
+/// A cell of 400 000 particles over 100 steps of a tenth of a collision time.
 fn large_cell(
     molecule: Molecule,
     selection: PairSelection,
     dims: usize,
     seed: u64,
 ) -> GasResult<Check> {
-    let (particles, dt) = (320_000, 0.1);
+    let (particles, dt) = (400_000, 0.1);
     let velocities = draw(particles, dims, seed, normals);
     // The velocities' own temperature: the rate goes with its power 1 - omega.
     let square: f64 = velocities.iter().map(|v| v * v).sum();
@@ -105,11 +105,11 @@ fn large_cell(
 fn few_particles(particles: Option<usize>, seed: u64) -> GasResult<Vec<Check>> {
     let cells = 100_000;
     let mean = particles.unwrap_or(5) as f64;
-    // A million collisions in all, of which at most one in ten thousand has a probability above 1 in the
+    // Two million collisions in all, of which at most one in ten thousand has a probability above 1 in the
     // selections that bound it.
     let dt = if particles == Some(2) { 0.5 } else { 0.25 };
     let per_step = 0.5 * cells as f64 * dt * particles.map_or(mean, |n| n as f64 - 1.0);
-    let steps = (1.6e6 / per_step).ceil().max(20.0) as usize;
+    let steps = (2.2e6 / per_step).ceil().max(20.0) as usize;
     let name = particles.map_or("Poisson (5)".to_owned(), |n| n.to_string());
     // Of each step the rates by every selection.
     let rates: Vec<[f64; SELECTIONS.len()]> = (0..steps)

@@ -120,11 +120,6 @@ pub fn cases() -> Vec<Case> {
             "Couette and Fourier flow of BGK in the transition regime",
             bgk_plates::run,
         ),
-        case(
-            "rayleigh",
-            "a plate set in motion beside a BGK gas",
-            rayleigh::run,
-        ),
         case("sod", "Sod's shock tube", sod::run),
         case(
             "waves",
@@ -135,6 +130,11 @@ pub fn cases() -> Vec<Case> {
             "particles-per-cell",
             "heat flux with 5 to 50 particles a cell",
             particles_per_cell::run,
+        ),
+        nightly(
+            "rayleigh",
+            "a plate set in motion beside a BGK gas",
+            rayleigh::run,
         ),
         nightly(
             "bgk-plates-full",
