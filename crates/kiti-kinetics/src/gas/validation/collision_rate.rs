@@ -109,7 +109,7 @@ fn few_particles(particles: Option<usize>, seed: u64) -> GasResult<Vec<Check>> {
     // selections that bound it.
     let dt = if particles == Some(2) { 0.5 } else { 0.25 };
     let per_step = 0.5 * cells as f64 * dt * particles.map_or(mean, |n| n as f64 - 1.0);
-    let steps = (2.2e6 / per_step).ceil().max(20.0) as usize;
+    let steps = (2.5e6 / per_step).ceil().max(20.0) as usize;
     let name = particles.map_or("Poisson (5)".to_owned(), |n| n.to_string());
     // Of each step the rates by every selection.
     let rates: Vec<[f64; SELECTIONS.len()]> = (0..steps)

@@ -11,7 +11,7 @@ use crate::gas::{Collisions, GasResult, HomogeneousConfig, HomogeneousGas, PairS
 use crate::rng::derive_seed;
 
 const CELL: usize = 10_000;
-const CELLS: usize = 240;
+const CELLS: usize = 280;
 const DT: f64 = 0.05;
 const TIME: f64 = 1.5;
 

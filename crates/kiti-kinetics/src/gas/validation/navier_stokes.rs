@@ -44,9 +44,11 @@ impl SoundWave {
         2.0 * sum / POINTS as f64
     }
 
-    /// Goes on by `duration` in steps of at most a fifth of the time sound takes from point to point.
+    /// Goes on by `duration` in steps short enough for sound and for the diffusion of heat, from point to point.
     pub(super) fn advance(&mut self, duration: f64) {
-        let steps = (duration / (0.1 * self.spacing)).ceil().max(1.0) as usize;
+        let diffusion = self.spacing * self.spacing / self.viscosity;
+        let stable = 0.1 * self.spacing.min(diffusion);
+        let steps = (duration / stable).ceil().max(1.0) as usize;
         let h = duration / steps as f64;
         let ahead = |state: &[[f64; 3]], slope: &[[f64; 3]], h: f64| -> Vec<[f64; 3]> {
             let each = state.iter().zip(slope);

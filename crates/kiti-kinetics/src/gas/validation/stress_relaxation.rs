@@ -9,7 +9,7 @@ use crate::gas::{
 use crate::rng::derive_seed;
 
 const CELL: usize = 20_000;
-const CELLS: usize = 200;
+const CELLS: usize = 420;
 const TIME: f64 = 1.0;
 
 /// Hard spheres, VHS, VSS with binary collisions; BGK, ES-BGK and Shakhov.

@@ -44,7 +44,7 @@ fn line(particles: usize, dt: f64) -> Line {
 
 /// `k sqrt(theta) tau` of the wave at temperature 1.
 fn kappa() -> f64 {
-    TAU / LENGTH * hard_sphere_kinematic_viscosity()
+    TAU / LENGTH * hard_sphere_kinematic_viscosity() * mean_speed()
 }
 
 /// A wave without noise at its start: positions at equal distances, velocities whose noise along `mode`
