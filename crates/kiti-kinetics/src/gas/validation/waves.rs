@@ -152,18 +152,26 @@ fn shear(seed: u64) -> GasResult<Check> {
     let mode = |phase: f64| [0.0, phase.cos(), phase.sin()];
     let series = amplitudes(&line, seed, amplitude, samples, mode)?;
     // What the wave loses heats the gas by (U^2 - A^2) / 3; the viscosity of hard spheres goes with the
-    // square root of the temperature.
+    // square root of the temperature. The stress starts at 0 and follows the wave with a delay of tau, which
+    // multiplies the slow rate by 1 + rate tau: the rate that drives it is smaller by that.
+    const SUBSTEPS: usize = 20;
     let expected = |factor: f64| {
-        let slope = |a: f64| {
-            let theta = 1.0 + (amplitude * amplitude - a * a) / 3.0;
-            -factor * rate * theta.sqrt() * a
+        let drive = factor * rate * (1.0 - factor * rate * tau);
+        let slope = |[a, stress]: [f64; 2]| {
+            let root = (1.0 + (amplitude * amplitude - a * a) / 3.0).sqrt();
+            [-stress, (drive * root * a - stress) * root / tau]
         };
-        let mut a = amplitude;
-        let mut values = vec![a];
+        let h = interval / SUBSTEPS as f64;
+        let mut state = [amplitude, 0.0];
+        let mut values = vec![amplitude];
         for _ in 0..samples {
-            // The midpoint rule, in steps of less than a hundredth of the decay.
-            a += interval * slope(a + 0.5 * interval * slope(a));
-            values.push(a);
+            for _ in 0..SUBSTEPS {
+                let first = slope(state);
+                let middle = [state[0] + 0.5 * h * first[0], state[1] + 0.5 * h * first[1]];
+                let second = slope(middle);
+                state = [state[0] + h * second[0], state[1] + h * second[1]];
+            }
+            values.push(state[0]);
         }
         values
     };
