@@ -11,6 +11,9 @@ use crate::{Error, Result};
 /// A reader sees the old content or the new one. When `write` fails (a full disk, say) the
 /// temporary file is removed and the old content stays.
 ///
+/// A device or a pipe (`/dev/stdout`, say) is written to as it is: a rename would put a file in its
+/// place.
+///
 /// # Errors
 /// [`Error::StorageFull`] on a full disk, otherwise [`Error::Io`].
 ///
@@ -26,11 +29,18 @@ pub fn write(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
 ) -> Result<()> {
+    let failed = |source| Error::io("write", path, source);
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        let device = File::options().write(true).open(path).map_err(failed)?;
+        let mut buffered = BufWriter::new(&device);
+        return write(&mut buffered)
+            .and_then(|()| buffered.flush())
+            .map_err(failed);
+    }
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let failed = |source| Error::io("write", path, source);
     let mut builder = tempfile::Builder::new();
     builder.prefix(".kiti-").suffix(".partial");
     #[cfg(unix)]
@@ -78,6 +88,28 @@ mod tests {
         let source = full.write_all(b"x").unwrap_err();
         let error = Error::io("write", "there", source);
         assert!(matches!(error, Error::StorageFull { .. }), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_written_to_and_stays_a_pipe() {
+        use std::io::Read;
+        use std::os::unix::fs::FileTypeExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        let reader = std::thread::spawn({
+            let path = path.clone();
+            move || {
+                let mut text = String::new();
+                File::open(path).unwrap().read_to_string(&mut text).unwrap();
+                text
+            }
+        });
+        write(&path, |file| file.write_all(b"through")).unwrap();
+        assert_eq!(reader.join().unwrap(), "through");
+        assert!(std::fs::metadata(&path).unwrap().file_type().is_fifo());
     }
 
     #[test]

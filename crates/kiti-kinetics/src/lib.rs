@@ -101,6 +101,7 @@ pub mod error;
 pub mod exact;
 pub mod gas;
 mod normals;
+mod prefetch;
 mod product;
 pub mod real;
 pub mod rng;

@@ -46,4 +46,5 @@ pub struct Drawing<T> {
     pub(crate) normals: Buffer<T>,
     pub(crate) buckets: Buffer<T>,
     pub(crate) sums: Buffer<T>,
+    pub(crate) panel: Buffer<T>,
 }

@@ -2,7 +2,8 @@
 
 use pulp::Simd;
 
-use super::{Layout, columns, pairwise, transpose};
+use super::transpose::{self, stride};
+use super::{Layout, columns, pairwise};
 use crate::Real;
 use crate::normals::QuadStream;
 use crate::product::{Matrix, multiply};
@@ -35,12 +36,14 @@ pub struct Scratch<T> {
     matrix: Buffer<T>,
     pairs: Buffer<Partners>,
     rows: [Buffer<T>; 2],
+    panel: Buffer<T>,
     coupled: Buffer<T>,
 }
 
 /// The parts of the memory that [`couple`] uses.
 pub(super) struct Rows<'a, T> {
     rows: &'a mut [Buffer<T>; 2],
+    panel: &'a mut Buffer<T>,
     coupled: &'a mut Buffer<T>,
 }
 
@@ -99,6 +102,7 @@ pub(super) fn mask<'a, T: Real, S: Simd>(
     let total = particles * (particles - 1) / 2;
     let rows = Rows {
         rows: &mut scratch.rows,
+        panel: &mut scratch.panel,
         coupled: &mut scratch.coupled,
     };
     let mask = if accepted == total {
@@ -218,7 +222,7 @@ fn one_by_one<T: Real, S: Simd>(
 ) {
     let (n, dims) = (layout.particles, layout.dims);
     let padded = QuadStream::padded_dims(dims);
-    let stride = padded + 16;
+    let stride = stride(dims);
     let [rows, sums] = &mut *scratch.rows;
     let rows = rows.take(n * stride);
     let source = transpose::Source {
@@ -226,10 +230,7 @@ fn one_by_one<T: Real, S: Simd>(
         values,
         offset: None,
     };
-    for row in rows.chunks_exact_mut(stride) {
-        row[dims..].fill(T::ZERO);
-    }
-    transpose::to_particles(simd, dims, n, source, stride, rows);
+    transpose::to_particles(simd, [dims, n], source, stride, scratch.panel, rows);
     let sums = sums.take(n * stride);
     sums.fill(T::ZERO);
     for pair in pairs {
@@ -256,6 +257,6 @@ fn one_by_one<T: Real, S: Simd>(
         out: scratch.coupled.take(values.len()),
         plain: None,
     };
-    transpose::to_coordinates(simd, dims, n, sums, stride, &mut target);
+    transpose::to_coordinates(simd, [dims, n], sums, stride, scratch.panel, &mut target);
     out.copy_from_slice(target.out);
 }

@@ -10,7 +10,8 @@ mod deflect;
 use pulp::{Simd, WithSimd};
 
 use super::draws::{Generator, Purpose};
-use super::{Deflection, Diagnostics, Layout, columns, transpose};
+use super::transpose::{self, stride};
+use super::{Deflection, Diagnostics, Layout, columns};
 use crate::Real;
 use crate::normals::QuadStream;
 use crate::workspace::{Buffer, Workspace};
@@ -78,25 +79,18 @@ pub(super) struct Adjoint<'a, T: Real> {
     pub gradient_v: Option<&'a mut [T]>,
 }
 
-/// Values from particle to particle of a particle-major array.
-fn stride(dims: usize) -> usize {
-    QuadStream::padded_dims(dims) + 16
-}
-
 /// Particle-major copy of a `(D, n)` array, padded with zeros.
 #[inline(always)]
 fn particle_major<'a, T: Real, S: Simd>(
     simd: S,
     layout: Layout,
     source: transpose::Source<'_, T>,
+    panel: &mut Buffer<T>,
     rows: &'a mut Buffer<T>,
 ) -> &'a mut [T] {
-    let stride = stride(layout.dims);
+    let (shape, stride) = ([layout.dims, layout.particles], stride(layout.dims));
     let rows = rows.take(layout.particles * stride);
-    for row in rows.chunks_exact_mut(stride) {
-        row[layout.dims..].fill(T::ZERO);
-    }
-    transpose::to_particles(simd, layout.dims, layout.particles, source, stride, rows);
+    transpose::to_particles(simd, shape, source, stride, panel, rows);
     rows
 }
 
@@ -256,20 +250,21 @@ impl<T: Real> WithSimd for Forward<'_, T> {
         } = layout;
         let stride = stride(dims);
         let padded = QuadStream::padded_dims(dims);
+        let panel = &mut workspace.drawing.panel;
         let [rows_x, rows_v] = &mut workspace.rows;
         let kicked = transpose::Source {
             scale: at.dt,
             values: at.a,
             offset: at.v,
         };
-        let rows = particle_major(simd, layout, kicked, rows_v);
+        let rows = particle_major(simd, layout, kicked, panel, rows_v);
         if let Source::Keyed(generator) = at.source {
             let x = transpose::Source {
                 scale: T::ONE,
                 values: x,
                 offset: None,
             };
-            let positions = particle_major(simd, layout, x, rows_x);
+            let positions = particle_major(simd, layout, x, panel, rows_x);
             let order = workspace.drawing.words.take(n);
             let speeds = workspace.columns[0].take(n / 2);
             let both = [&*positions, &*rows];
@@ -301,7 +296,7 @@ impl<T: Real> WithSimd for Forward<'_, T> {
             out: self.x_out,
             plain: v_out,
         };
-        transpose::to_coordinates(simd, dims, n, rows, stride, &mut target);
+        transpose::to_coordinates(simd, [dims, n], rows, stride, panel, &mut target);
         let drift = momentum
             .iter()
             .map(|m| m.to_f64() * m.to_f64())
@@ -339,6 +334,7 @@ impl<T: Real> WithSimd for Adjoint<'_, T> {
         if let Some(gradient) = self.gradient_x {
             gradient.copy_from_slice(upstream_x);
         }
+        let panel = &mut workspace.drawing.panel;
         let [rows_u, rows_v] = &mut workspace.rows;
         let upstream = transpose::Source {
             scale: at.dt,
@@ -363,11 +359,11 @@ impl<T: Real> WithSimd for Adjoint<'_, T> {
             offset: at.v,
         };
         let before = if rule.adjoint_reads_velocities() {
-            &*particle_major(simd, layout, kicked, rows_v)
+            &*particle_major(simd, layout, kicked, panel, rows_v)
         } else {
             &[]
         };
-        let rows = particle_major(simd, layout, upstream, rows_u);
+        let rows = particle_major(simd, layout, upstream, panel, rows_u);
         let scratch = workspace.columns[1].take(padded);
         let stream = at.stream(simd, &mut workspace.drawing.prefix);
         let normals = workspace.drawing.normals.take(4 * padded);
@@ -390,6 +386,6 @@ impl<T: Real> WithSimd for Adjoint<'_, T> {
             out: self.gradient_a,
             plain: gradient_v,
         };
-        transpose::to_coordinates(simd, dims, n, rows, stride, &mut target);
+        transpose::to_coordinates(simd, [dims, n], rows, stride, panel, &mut target);
     }
 }

@@ -4,7 +4,8 @@ use pulp::Simd;
 
 use super::super::draws::Purpose;
 use super::super::layout::Layout;
-use super::super::{pairwise, transpose};
+use super::super::pairwise;
+use super::super::transpose::{self, stride};
 use super::Keyed;
 use crate::Real;
 use crate::normals::QuadStream;
@@ -39,11 +40,6 @@ impl Quads {
             pair
         })
     }
-}
-
-/// Values from particle to particle of a particle-major array.
-fn stride(dims: usize) -> usize {
-    QuadStream::padded_dims(dims) + 16
 }
 
 #[inline(always)]
@@ -132,7 +128,8 @@ pub(super) fn scatter<T: Real, S: Simd>(
         out,
         plain: None,
     };
-    transpose::to_coordinates(simd, dims, n, sums, stride, &mut target);
+    let panel = &mut scratch.panel;
+    transpose::to_coordinates(simd, [dims, n], sums, stride, panel, &mut target);
 }
 
 /// `along[i][j] = e_ij . (upstream_j - upstream_i)` for the accepted pairs, 0 for the others.
@@ -152,13 +149,12 @@ pub(super) fn along<T: Real, S: Simd>(
     let tail = at.generator.tail(at.sample, Purpose::Direction);
     let stream = QuadStream::new(simd, *at.generator, tail, dims, &mut scratch.prefix);
     let rows = scratch.sums.take(n * stride);
-    rows.fill(T::ZERO);
     let source = transpose::Source {
         scale: T::ONE,
         values: upstream,
         offset: None,
     };
-    transpose::to_particles(simd, dims, n, source, stride, rows);
+    transpose::to_particles(simd, [dims, n], source, stride, &mut scratch.panel, rows);
     let normals = scratch.normals.take(4 * padded);
     let matrix = pairwise::stride(n);
     let zero = T::splat(simd, T::ZERO);

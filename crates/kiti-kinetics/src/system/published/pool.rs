@@ -104,7 +104,8 @@ pub(super) fn scatter<T: Real, S: Simd>(
             out,
             plain: None,
         };
-        transpose::to_coordinates(simd, dims, n, sums, width, &mut target);
+        let panel = &mut scratch.panel;
+        transpose::to_coordinates(simd, [dims, n], sums, width, panel, &mut target);
     } else {
         let buckets = Matrix {
             values: sums,
@@ -175,13 +176,12 @@ pub(super) fn along<T: Real, S: Simd>(
     };
     let products = place.take(n * width);
     if separate {
-        products.fill(T::ZERO);
         let source = transpose::Source {
             scale: T::ONE,
             values: upstream,
             offset: None,
         };
-        transpose::to_particles(simd, dims, n, source, width, products);
+        transpose::to_particles(simd, [dims, n], source, width, &mut scratch.panel, products);
     } else {
         let gradients = Matrix {
             values: upstream,
