@@ -164,11 +164,24 @@ impl Generator {
         self.stream(sample, Purpose::Matching).shuffle(order);
     }
 
-    pub fn acceptance_uniform(&self, sample: usize, pair: usize) -> f64 {
-        let tail = self.tail(sample, Purpose::Acceptance);
-        let counter = [(pair / 4) as u32, 0, tail[0], tail[1]];
-        f64::from(self.philox.block(counter)[pair % 4]) * (1.0 / 4_294_967_296.0)
+    /// The uniform numbers of a sample's candidates, one after the other.
+    pub fn acceptance_uniforms(&self, sample: usize) -> Uniforms {
+        Uniforms(self.stream(sample, Purpose::Acceptance))
     }
+}
+
+/// Uniform numbers in `[0, 1)` of 32 bits.
+pub(crate) struct Uniforms(Stream);
+
+impl Uniforms {
+    pub fn next(&mut self) -> f64 {
+        unit_interval(self.0.next_u32())
+    }
+}
+
+/// `[0, 1)` from 32 bits.
+fn unit_interval(word: u32) -> f64 {
+    f64::from(word) * (1.0 / 4_294_967_296.0)
 }
 
 /// Index into a pool of `size` vectors from 31 bits, and whether the sign is negative.
@@ -320,5 +333,8 @@ pub fn matching(key: StreamKey, sample: usize, particles: usize) -> Vec<(usize, 
 
 /// The number in `[0, 1)` that candidate pair `pair`'s acceptance probability must exceed.
 pub fn acceptance_uniform(key: StreamKey, sample: usize, pair: usize) -> f64 {
-    Generator::new(key).acceptance_uniform(sample, pair)
+    let generator = Generator::new(key);
+    let [low, high] = generator.tail(sample, Purpose::Acceptance);
+    let words = generator.philox.block([(pair / 4) as u32, 0, low, high]);
+    unit_interval(words[pair % 4])
 }

@@ -94,6 +94,11 @@ fn particle_major<'a, T: Real, S: Simd>(
     rows
 }
 
+/// Values of the vectors that hold all coordinates.
+fn whole_vectors<T: Real, S: Simd>(dims: usize) -> usize {
+    dims.next_multiple_of(size_of::<T::Vector<S>>() / size_of::<T>())
+}
+
 /// `sum_i |row_i|^2` and `sum_i |row_i|`.
 #[inline(always)]
 fn energy_and_speeds<T: Real, S: Simd>(simd: S, rows: &[T], stride: usize) -> (f64, f64) {
@@ -214,11 +219,12 @@ fn accept<T: Real, S: Simd>(
             largest = *speed;
         }
     }
+    let mut uniforms = generator.acceptance_uniforms(at.sample);
     let mut count = 0;
     for (index, (pair, &speed)) in order.chunks_exact(2).zip(&*speeds).enumerate() {
         let r = distance(simd, rows[0], stride, pair[0] as usize, pair[1] as usize);
         let p = chance.alpha * (speed / largest) * (-r / chance.length).exp();
-        if p > T::from_f64(generator.acceptance_uniform(at.sample, index)) {
+        if p > T::from_f64(uniforms.next()) {
             collisions[count] = Collision {
                 first: pair[0],
                 second: pair[1],
@@ -249,7 +255,7 @@ impl<T: Real> WithSimd for Forward<'_, T> {
             dims, particles: n, ..
         } = layout;
         let stride = stride(dims);
-        let padded = QuadStream::padded_dims(dims);
+        let (padded, width) = (QuadStream::padded_dims(dims), whole_vectors::<T, S>(dims));
         let panel = &mut workspace.drawing.panel;
         let [rows_x, rows_v] = &mut workspace.rows;
         let kicked = transpose::Source {
@@ -276,16 +282,16 @@ impl<T: Real> WithSimd for Forward<'_, T> {
         let stream = at.stream(simd, &mut workspace.drawing.prefix);
         let normals = workspace.drawing.normals.take(4 * padded);
         let [_, scratch, momentum, ..] = &mut workspace.columns;
-        let (scratch, momentum) = (scratch.take(padded), momentum.take(padded));
+        let (scratch, momentum) = (scratch.take(width), momentum.take(width));
         momentum.fill(T::ZERO);
         let mut gained = 0.0;
         for group in groups(&collisions[..*self.count]) {
             let squares = at.draw(simd, stream.as_ref(), group, normals);
             for pair in group {
                 let k = pair.index as usize % 4;
-                let z = &mut normals[k * padded..(k + 1) * padded];
+                let z = &mut normals[k * padded..][..width];
                 let (a, b) = two_rows(rows, stride, pair.first as usize, pair.second as usize);
-                let pair = [&mut a[..padded], &mut b[..padded]];
+                let pair = [&mut a[..width], &mut b[..width]];
                 gained +=
                     deflect::collide(simd, rule, squares[k], z, scratch, pair, momentum).to_f64();
             }
@@ -330,7 +336,7 @@ impl<T: Real> WithSimd for Adjoint<'_, T> {
             dims, particles: n, ..
         } = layout;
         let stride = stride(dims);
-        let padded = QuadStream::padded_dims(dims);
+        let (padded, width) = (QuadStream::padded_dims(dims), whole_vectors::<T, S>(dims));
         if let Some(gradient) = self.gradient_x {
             gradient.copy_from_slice(upstream_x);
         }
@@ -364,19 +370,19 @@ impl<T: Real> WithSimd for Adjoint<'_, T> {
             &[]
         };
         let rows = particle_major(simd, layout, upstream, panel, rows_u);
-        let scratch = workspace.columns[1].take(padded);
+        let scratch = workspace.columns[1].take(width);
         let stream = at.stream(simd, &mut workspace.drawing.prefix);
         let normals = workspace.drawing.normals.take(4 * padded);
         for group in groups(self.collisions) {
             let squares = at.draw(simd, stream.as_ref(), group, normals);
             for pair in group {
                 let k = pair.index as usize % 4;
-                let z = &mut normals[k * padded..(k + 1) * padded];
+                let z = &mut normals[k * padded..][..width];
                 let (i, j) = (pair.first as usize, pair.second as usize);
-                let row = |k: usize| before.get(k * stride..k * stride + padded).unwrap_or(&[]);
+                let row = |k: usize| before.get(k * stride..k * stride + width).unwrap_or(&[]);
                 let before = [row(i), row(j)];
                 let (ua, ub) = two_rows(rows, stride, i, j);
-                let upstream = [&mut ua[..padded], &mut ub[..padded]];
+                let upstream = [&mut ua[..width], &mut ub[..width]];
                 deflect::adjoint(simd, rule, squares[k], z, scratch, before, upstream);
             }
         }
