@@ -101,11 +101,12 @@ fn whole_vectors<T: Real, S: Simd>(dims: usize) -> usize {
 
 /// `sum_i |row_i|^2` and `sum_i |row_i|`.
 #[inline(always)]
-fn energy_and_speeds<T: Real, S: Simd>(simd: S, rows: &[T], stride: usize) -> (f64, f64) {
+fn energy_and_speeds<T: Real, S: Simd>(simd: S, dims: usize, rows: &[T]) -> (f64, f64) {
+    let width = whole_vectors::<T, S>(dims);
     let (mut energy, mut speeds) = (0.0, 0.0);
-    for row in rows.chunks_exact(stride) {
+    for row in rows.chunks_exact(stride(dims)) {
         let mut sum = T::splat(simd, T::ZERO);
-        for &value in T::view::<S>(row) {
+        for &value in T::view::<S>(&row[..width]) {
             sum = T::fma(simd, value, value, sum);
         }
         let square = T::sum(simd, sum).to_f64();
@@ -117,9 +118,10 @@ fn energy_and_speeds<T: Real, S: Simd>(simd: S, rows: &[T], stride: usize) -> (f
 
 /// `|row_i - row_j|`.
 #[inline(always)]
-fn distance<T: Real, S: Simd>(simd: S, rows: &[T], stride: usize, i: usize, j: usize) -> T {
-    let a = T::view::<S>(&rows[i * stride..(i + 1) * stride]);
-    let b = T::view::<S>(&rows[j * stride..(j + 1) * stride]);
+fn distance<T: Real, S: Simd>(simd: S, dims: usize, rows: &[T], pair: &[u32]) -> T {
+    let width = whole_vectors::<T, S>(dims);
+    let row = |particle: u32| &rows[particle as usize * stride(dims)..][..width];
+    let (a, b) = (T::view::<S>(row(pair[0])), T::view::<S>(row(pair[1])));
     let mut sum = T::splat(simd, T::ZERO);
     for (&a, &b) in a.iter().zip(b) {
         let difference = T::minus(simd, a, b);
@@ -210,11 +212,11 @@ fn accept<T: Real, S: Simd>(
     speeds: &mut [T],
     (order, collisions): (&mut [u32], &mut [Collision]),
 ) -> usize {
-    let stride = stride(at.layout.dims);
+    let dims = at.layout.dims;
     generator.order(at.sample, order);
     let mut largest = T::ZERO;
     for (pair, speed) in order.chunks_exact(2).zip(speeds.iter_mut()) {
-        *speed = distance(simd, rows[1], stride, pair[0] as usize, pair[1] as usize);
+        *speed = distance(simd, dims, rows[1], pair);
         if *speed > largest {
             largest = *speed;
         }
@@ -222,7 +224,7 @@ fn accept<T: Real, S: Simd>(
     let mut uniforms = generator.acceptance_uniforms(at.sample);
     let mut count = 0;
     for (index, (pair, &speed)) in order.chunks_exact(2).zip(&*speeds).enumerate() {
-        let r = distance(simd, rows[0], stride, pair[0] as usize, pair[1] as usize);
+        let r = distance(simd, dims, rows[0], pair);
         let p = chance.alpha * (speed / largest) * (-r / chance.length).exp();
         if p > T::from_f64(uniforms.next()) {
             collisions[count] = Collision {
@@ -277,7 +279,7 @@ impl<T: Real> WithSimd for Forward<'_, T> {
             let places = (order, &mut *collisions);
             *self.count = accept(simd, &at, generator, chance, both, speeds, places);
         }
-        let (energy_before, speeds) = energy_and_speeds(simd, rows, stride);
+        let (energy_before, speeds) = energy_and_speeds(simd, dims, rows);
         let rule = Rule::new(at.deflection);
         let stream = at.stream(simd, &mut workspace.drawing.prefix);
         let normals = workspace.drawing.normals.take(4 * padded);
