@@ -99,6 +99,13 @@ pub(crate) fn filled<T: Element, const N: usize>(
     filled_parts(chunks, totals, lengths, f)
 }
 
+/// `length` zeros, written by all threads: in memory that is used again nothing is zero by itself.
+pub(crate) fn zeros<T: Element>(length: usize) -> Vec<T> {
+    const CHUNK: usize = 1 << 15;
+    let [values] = filled_parts(length.div_ceil(CHUNK), [length], [CHUNK], |_, _| {});
+    values
+}
+
 /// As [`filled`] for vectors of `totals[i]` elements, the last chunk of each shorter where they end.
 ///
 /// Zeroing chunk by chunk leaves it in the cache for `f`, and touches fresh pages on all threads.

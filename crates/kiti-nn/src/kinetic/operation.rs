@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use candle::backend::BackendStorage;
-use candle::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Shape, Storage, Tensor, WithDType};
+use candle::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Shape, Storage, Tensor};
 use kiti_kinetics::Real;
 use kiti_kinetics::system::{
     self, Collisions, Draws, Input, InputGradient, KineticStep, OutputGradient, Pair, Positions,
@@ -11,6 +11,8 @@ use kiti_kinetics::system::{
 };
 
 use crate::context::LayerDiagnostics;
+use crate::cpu::Element;
+use crate::cpu::storage::zeros;
 use crate::error::Error;
 
 /// Random choices that are given instead of drawn.
@@ -59,7 +61,7 @@ pub(super) enum Record {
 }
 
 /// The types the operation is computed in.
-trait Scalar: Real + WithDType {
+trait Scalar: Real + Element {
     fn record(collisions: Collisions<Self>) -> Record;
     fn recorded(record: &Record) -> Option<&Collisions<Self>>;
 }
@@ -137,7 +139,7 @@ impl Operation {
                 .transpose()?,
         };
         let count = self.layout.len();
-        let mut out = vec![T::ZERO; if self.packed { 2 * count } else { count }];
+        let mut out = zeros(if self.packed { 2 * count } else { count });
         let (x_out, v_out) = out.split_at_mut(count);
         let v_out = self.packed.then_some(v_out);
         match &self.source {
@@ -201,10 +203,8 @@ impl Operation {
             a: slices[1],
             v: slices.get(2).copied(),
         };
-        // Each allocated on its own: zeroed memory costs nothing before it is touched, a copy does.
-        let zeros = || vec![T::ZERO; count];
-        let mut by_x = (!self.positions_stay()).then(zeros);
-        let (mut by_a, mut by_v) = (zeros(), input.v.map(|_| zeros()));
+        let mut by_x = (!self.positions_stay()).then(|| zeros(count));
+        let (mut by_a, mut by_v) = (zeros(count), input.v.map(|_| zeros(count)));
         let result = InputGradient {
             x: by_x.as_deref_mut(),
             a: &mut by_a,
@@ -261,14 +261,14 @@ impl Source {
     }
 }
 
-fn values<'a, T: WithDType>(storage: &'a CpuStorage, layout: &Layout) -> candle::Result<&'a [T]> {
+fn values<'a, T: Element>(storage: &'a CpuStorage, layout: &Layout) -> candle::Result<&'a [T]> {
     let (start, end) = layout
         .contiguous_offsets()
         .ok_or(candle::Error::RequiresContiguous { op: NAME })?;
     Ok(&T::cpu_storage_as_slice(storage)?[start..end])
 }
 
-fn tensor_values<'a, T: WithDType>(
+fn tensor_values<'a, T: Element>(
     storage: &'a Storage,
     layout: &Layout,
 ) -> candle::Result<&'a [T]> {
