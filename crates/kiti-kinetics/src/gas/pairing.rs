@@ -194,8 +194,8 @@ pub(super) fn collide<V: Velocities, S: Simd>(
             PairSelection::SimplifiedBernoulliTrials => (n as u32 - 1, 1.0),
             PairSelection::DisjointPairs => {
                 let mut stream = draws.stream(Purpose::Order, cell as u32, group);
-                stream.shuffle(&mut order[range]);
-                (n as u32 / 2, (2 * n.div_ceil(2) - 1) as f64)
+                let pairs = stream.matching(&mut order[range]).len();
+                (pairs as u32, (2 * n.div_ceil(2) - 1) as f64)
             }
         };
         for number in 0..number {
@@ -347,14 +347,22 @@ impl Batch {
         }
     }
 
-    /// Whether one of the pair's particles stands in an earlier pair of the same cell.
+    /// Whether one of the pair's particles has collided in an earlier pair; `collided` has a bit for each.
     #[inline(always)]
-    fn depends(&self, k: usize) -> bool {
+    fn depends(&self, k: usize, mut collided: u32) -> bool {
         let [i, j] = &self.pairs;
-        (0..k)
-            .rev()
-            .take_while(|&earlier| self.cells[earlier] == self.cells[k])
-            .any(|e| i[e] == i[k] || i[e] == j[k] || j[e] == i[k] || j[e] == j[k])
+        while collided != 0 {
+            let e = collided.ilog2() as usize;
+            // Trials stand in the order of their cells.
+            if self.cells[e] != self.cells[k] {
+                return false;
+            }
+            if i[e] == i[k] || i[e] == j[k] || j[e] == i[k] || j[e] == j[k] {
+                return true;
+            }
+            collided &= !(1 << e);
+        }
+        false
     }
 
     /// Tries all pairs as if one after the other.
@@ -380,11 +388,11 @@ impl Batch {
             scatters.deflections[k] = deflection(unit(words[2][k]), probabilities[k]);
         }
         let changes = velocities.turn(&self.pairs, &squares, &scatters);
+        let mut collided = 0u32;
         for k in 0..self.length {
             let u = unit(words[2][k]);
             let mut probability = probabilities[k];
-            let depends = self.depends(k);
-            if depends {
+            if self.depends(k, collided) {
                 let (i, j) = (self.pairs[0][k] as usize, self.pairs[1][k] as usize);
                 let square = velocities.relative_square(i, j);
                 probability = self.factors[k] * binary.expected(square);
@@ -396,9 +404,10 @@ impl Batch {
             } else if u < probability {
                 velocities.apply(&self.pairs, k, squares[k], scatters.get(k), &changes);
             }
-            statistics.collisions += u64::from(u < probability);
+            collided |= u32::from(u < probability) << k;
             statistics.majorant_violations += u64::from(probability > 1.0 + 1e-9);
         }
+        statistics.collisions += u64::from(collided.count_ones());
     }
 }
 

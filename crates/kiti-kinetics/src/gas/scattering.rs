@@ -1,6 +1,6 @@
 //! One binary collision: how the relative velocity is turned.
 
-use super::draws::{BATCH, Purpose, StepDraws};
+use super::draws::{BATCH, StepDraws};
 use super::elementary::{power, sine_cosine_of_turn};
 
 /// The random choices of one collision.
@@ -288,6 +288,13 @@ impl Velocities for Components<'_> {
     }
 }
 
+#[inline(always)]
+fn square_of_difference<const D: usize>(values: &[f64], i: usize, j: usize) -> f64 {
+    let (vectors, _) = values.as_chunks::<D>();
+    let (a, b) = (&vectors[i], &vectors[j]);
+    (0..D).map(|k| (a[k] - b[k]) * (a[k] - b[k])).sum()
+}
+
 /// Velocities of any dimension, one particle after the other; scattering is isotropic unless `D = 3`.
 pub(super) struct Vectors<'a> {
     pub dims: usize,
@@ -296,15 +303,24 @@ pub(super) struct Vectors<'a> {
     /// Room for one relative velocity.
     pub turned: &'a mut [f64],
     pub draws: StepDraws,
+    /// Names the group of cells in the random numbers.
+    pub group: u32,
 }
 
 impl Velocities for Vectors<'_> {
     type Changes = ();
 
     fn relative_square(&self, i: usize, j: usize) -> f64 {
-        let a = &self.values[i * self.dims..(i + 1) * self.dims];
-        let b = &self.values[j * self.dims..(j + 1) * self.dims];
-        a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
+        // Loops of a length that is known.
+        match self.dims {
+            2 => square_of_difference::<2>(self.values, i, j),
+            3 => square_of_difference::<3>(self.values, i, j),
+            dims => {
+                let a = &self.values[i * dims..(i + 1) * dims];
+                let b = &self.values[j * dims..(j + 1) * dims];
+                a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
+            }
+        }
     }
 
     fn bound_square(&self) -> f64 {
@@ -344,7 +360,7 @@ impl Velocities for Vectors<'_> {
             }
             _ => {
                 let [trial, cell] = scatter.name;
-                let mut stream = self.draws.stream(Purpose::Direction, trial, cell);
+                let mut stream = self.draws.direction(trial, cell, self.group);
                 stream.direction(self.turned);
                 self.turned.iter_mut().for_each(|e| *e *= speed);
             }

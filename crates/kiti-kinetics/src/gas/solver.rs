@@ -2,13 +2,14 @@
 
 use rayon::prelude::*;
 
-use super::block::{Block, Context, Operator, with_scratch};
+use super::block::{Block, Context, with_scratch};
 use super::boundary::{Boundary, Face};
 use super::config::{InitialGas, SolverConfig};
 use super::draws::StepDraws;
 use super::error::{GasError, GasResult};
 use super::flight::{Domain, entering_in_a_step};
 use super::initial;
+use super::operator::Operator;
 use super::particles::{Outbox, Particle};
 use super::partition::Partition;
 use super::sampling::Sampler;
@@ -201,7 +202,12 @@ impl DsmcSolver {
             config: &self.config,
             partition: &self.partition,
             domain: &self.domain,
-            operator: Operator::new(&self.config),
+            operator: Operator::new(
+                self.config.collisions,
+                &self.config.molecule,
+                self.config.weight / self.config.grid.collision_volume(),
+                self.config.dt,
+            ),
             draws: StepDraws::new(self.config.seed, self.steps),
             arriving: &self.arriving,
         };

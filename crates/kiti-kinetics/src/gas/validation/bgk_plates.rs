@@ -1,5 +1,7 @@
 //! Couette and Fourier flow of BGK between diffuse plates.
 
+use rayon::prelude::*;
+
 use super::check::Check;
 use super::setup::{Line, sample_steady, through, unit_molecule, wall};
 use crate::exact::bgk_plates::{COUETTE, FOURIER, Gap};
@@ -21,12 +23,17 @@ pub(super) fn run_full(seed: u64) -> GasResult<Vec<Check>> {
 }
 
 fn fluxes(rows: &[usize], longer: u64, seed: u64) -> GasResult<Vec<Check>> {
-    let mut checks = Vec::new();
-    for &row in rows {
-        checks.push(couette(COUETTE[row], longer, derive_seed(seed, "couette"))?);
-        checks.push(fourier(FOURIER[row], longer, derive_seed(seed, "fourier"))?);
-    }
-    Ok(checks)
+    let checks = rows
+        .par_iter()
+        .map(|&row| {
+            let (couette, fourier) = rayon::join(
+                || couette(COUETTE[row], longer, derive_seed(seed, "couette")),
+                || fourier(FOURIER[row], longer, derive_seed(seed, "fourier")),
+            );
+            Ok([couette?, fourier?])
+        })
+        .collect::<GasResult<Vec<_>>>()?;
+    Ok(checks.concat())
 }
 
 fn line(delta: f64, ends: [Boundary; 2]) -> Line {

@@ -131,7 +131,7 @@ pub fn cases() -> Vec<Case> {
             "heat flux with 5 to 50 particles a cell",
             particles_per_cell::run,
         ),
-        nightly(
+        case(
             "rayleigh",
             "a plate set in motion beside a BGK gas",
             rayleigh::run,
