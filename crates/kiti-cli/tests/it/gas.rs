@@ -395,12 +395,12 @@ fn bad_cases_are_refused_before_anything_is_written() {
         (
             "box",
             &["particles.per_cell=1e12"],
-            &["particles.weight", "8.0000e15", "bytes", "raise the weight"],
+            &["particles.per_cell", "8.0000e15", "bytes", "at most"],
         ),
         (
             "box",
             &["particles.per_cell=1e-9"],
-            &["particles.weight", "lower the weight"],
+            &["particles.per_cell", "take more"],
         ),
         (
             "couette",

@@ -59,6 +59,9 @@ pub(super) struct Relaxing {
     pub dt: f64,
 }
 
+/// Particles whose sums are taken apart, so that large cells lose fewer digits.
+const PART: usize = 128;
+
 /// Moments of a cell's velocities about their mean.
 struct Moments {
     mean: [f64; 3],
@@ -70,20 +73,32 @@ impl Moments {
     fn of(velocities: &[[f64; 3]]) -> Self {
         let n = velocities.len() as f64;
         let mut mean = [0.0; 3];
-        for v in velocities {
+        for part in velocities.chunks(PART) {
+            let mut sum = [0.0; 3];
+            for v in part {
+                for axis in 0..3 {
+                    sum[axis] += v[axis];
+                }
+            }
             for axis in 0..3 {
-                mean[axis] += v[axis];
+                mean[axis] += sum[axis] / n;
             }
         }
-        mean = mean.map(|sum| sum / n);
         let mut squares = [0.0; 3];
         // What rounding has left out of the mean: in a large cell that drifts it would add up over steps.
         let mut rest = [0.0; 3];
-        for v in velocities {
+        for part in velocities.chunks(PART) {
+            let mut sums = [[0.0; 3]; 2];
+            for v in part {
+                for axis in 0..3 {
+                    let c = v[axis] - mean[axis];
+                    sums[0][axis] += c * c;
+                    sums[1][axis] += c;
+                }
+            }
             for axis in 0..3 {
-                let c = v[axis] - mean[axis];
-                squares[axis] += c * c;
-                rest[axis] += c;
+                squares[axis] += sums[0][axis];
+                rest[axis] += sums[1][axis];
             }
         }
         Self {

@@ -17,9 +17,10 @@ pub(super) fn run(seed: u64) -> GasResult<Vec<Check>> {
     fluxes(&[3], 1, seed)
 }
 
-/// Fluxes from nearly free molecules to nearly a continuum.
+/// Fluxes from nearly free molecules through the transition regime. Nearer to the continuum the fluxes are so small
+/// that they drown in the noise, unless the walls' difference is large.
 pub(super) fn run_full(seed: u64) -> GasResult<Vec<Check>> {
-    fluxes(&[1, 2, 3, 4, 5, 6], 4, seed)
+    fluxes(&[1, 2, 3, 4], 3, seed)
 }
 
 fn fluxes(rows: &[usize], longer: u64, seed: u64) -> GasResult<Vec<Check>> {

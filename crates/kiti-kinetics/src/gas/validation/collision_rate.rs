@@ -91,13 +91,15 @@ fn large_cell(
             rate
         })
         .collect();
-    // <sigma g> over two independent particles, with sigma g = A g^(2 - 2 omega).
+    // <sigma g> over two independent particles, with sigma g = A g^(2 - 2 omega), and N - 1 partners.
     let equilibrium = Maxwellian {
         dims,
         theta: temperature,
     };
-    let expected =
-        molecule.rate_constant() * equilibrium.relative_speed_moment(2.0 - 2.0 * molecule.omega);
+    let others = (particles - 1) as f64 / particles as f64;
+    let expected = others
+        * molecule.rate_constant()
+        * equilibrium.relative_speed_moment(2.0 - 2.0 * molecule.omega);
     Ok(check(Estimate::of(&rates), expected))
 }
 

@@ -138,7 +138,7 @@ pub fn cases() -> Vec<Case> {
         ),
         nightly(
             "bgk-plates-full",
-            "Couette and Fourier flow of BGK from free molecules to near the continuum",
+            "Couette and Fourier flow of BGK through the transition regime",
             bgk_plates::run_full,
         ),
         nightly(
