@@ -37,6 +37,14 @@ impl Philox4x32 {
         Self::new([seed as u32, (seed >> 32) as u32])
     }
 
+    /// The generator of one step of a run: its key is the block of `[step, names]` under the seed, so that
+    /// steps and users of the same seed share no numbers.
+    pub(crate) fn of_step(seed: u64, step: u64, names: [u32; 2]) -> Self {
+        let counter = [step as u32, (step >> 32) as u32, names[0], names[1]];
+        let words = Self::from_seed(seed).block(counter);
+        Self::new([words[0], words[1]])
+    }
+
     pub(crate) const fn key(&self) -> [u32; 2] {
         self.key
     }
@@ -134,13 +142,15 @@ impl Stream {
             if n == 0 {
                 return 0;
             }
-            let rejected = n.wrapping_neg() % n;
-            loop {
-                let product = u64::from(self.next_u32()) * u64::from(n);
-                if product as u32 >= rejected {
-                    return product >> 32;
+            let mut product = u64::from(self.next_u32()) * u64::from(n);
+            // At most n - 1 outcomes are rejected: only near them is a division worth it.
+            if (product as u32) < n {
+                let rejected = n.wrapping_neg() % n;
+                while (product as u32) < rejected {
+                    product = u64::from(self.next_u32()) * u64::from(n);
                 }
             }
+            return product >> 32;
         }
         let rejected = n.wrapping_neg() % n;
         loop {
@@ -156,6 +166,14 @@ impl Stream {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last as u64 + 1) as usize);
         }
+    }
+
+    /// Puts the items into a random order whose consecutive pairs are a matching drawn uniformly from all
+    /// matchings of `floor(n / 2)` disjoint pairs.
+    #[inline]
+    pub fn matching<'a, I>(&mut self, items: &'a mut [I]) -> std::slice::ChunksExact<'a, I> {
+        self.shuffle(items);
+        items.chunks_exact(2)
     }
 
     /// Fills `vector` with a unit vector, uniform on the sphere of its dimension.

@@ -55,4 +55,5 @@ validate! {
     sod "sod"
     waves "waves"
     particles_per_cell "particles-per-cell"
+    rayleigh "rayleigh"
 }

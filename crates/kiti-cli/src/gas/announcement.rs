@@ -53,6 +53,10 @@ pub fn lines(setup: &Setup, prediction: &Prediction, seconds: Option<f64>) -> St
         ),
         UnitSystem::Reduced => (String::new(), String::new()),
     };
+    let cells = match setup.grid().cell_count() {
+        1 => "1 cell".to_owned(),
+        count => format!("{} cells", grouped(count as u64)),
+    };
     let state = setup.state();
     let path = setup
         .molecule()
@@ -68,7 +72,7 @@ pub fn lines(setup: &Setup, prediction: &Prediction, seconds: Option<f64>) -> St
         "{}: {}, {}\n\
          expected collision rate {}{time} a molecule, mean free path {}{length} in the initial gas\n\
          {cell}step / mean collision time {}, {} molecules a collision cell, where they are worst\n\
-         {} molecules in {} cells, {} of memory, {} steps, {}",
+         {} molecules in {}, {} of memory, {} steps, {}",
         setup.name,
         setup.title,
         setup.operator(),
@@ -77,7 +81,7 @@ pub fn lines(setup: &Setup, prediction: &Prediction, seconds: Option<f64>) -> St
         significant(prediction.step_to_collision_time, 3),
         significant(prediction.particles_per_cell, 3),
         grouped(prediction.particles.round() as u64),
-        grouped(setup.grid().cell_count() as u64),
+        cells,
         bytes(prediction.bytes as u64),
         grouped(setup.steps),
         seconds.map_or_else(

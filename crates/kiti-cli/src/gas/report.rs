@@ -182,6 +182,8 @@ fn profile_charts(setup: &Setup, flows: &[Flow]) -> Vec<LineChart> {
 fn profile_chart(setup: &Setup, flows: &[Flow], quantity: FlowQuantity) -> Option<LineChart> {
     let mut series = Vec::new();
     let mut shown = false;
+    // With several times, one legend for each theory is enough.
+    let mut named = Vec::new();
     for (index, flow) in flows.iter().enumerate() {
         let style = indexed_style(index);
         let profile = flow.profile(setup, quantity);
@@ -201,19 +203,19 @@ fn profile_chart(setup: &Setup, flows: &[Flow], quantity: FlowQuantity) -> Optio
                 .map(|(x, value, error)| (*x, value - BAND * error, value + BAND * error))
                 .collect(),
         });
-        for (number, curve) in theory::curves(setup, flow)
+        for (number, mut curve) in theory::curves(setup, flow)
             .into_iter()
             .filter(|curve| curve.quantity == quantity)
             .enumerate()
         {
             shown = true;
+            if named.contains(&curve.name) {
+                curve.name.clear();
+            } else {
+                named.push(curve.name.clone());
+            }
             series.push(Series {
-                // With several times, one legend for each theory is enough.
-                name: if index == 0 {
-                    curve.name
-                } else {
-                    String::new()
-                },
+                name: curve.name,
                 style: LineStyle {
                     dashed: true,
                     colour: match flows.len() {

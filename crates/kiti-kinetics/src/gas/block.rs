@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use pulp::{Simd, WithSimd};
 
 use super::boundary::Boundary;
-use super::config::{Collisions, SolverConfig};
+use super::config::SolverConfig;
 use super::draws::{Purpose, StepDraws, poisson};
 use super::flight::{Domain, Exchange, enter, entering, entering_in_a_step};
-use super::pairing::{self, Binary, Cells, Trials};
+use super::operator::Operator;
+use super::pairing::{self, Cells, Trials};
 use super::particles::{Outbox, Particle, Particles};
 use super::partition::{DIRECTIONS, Partition};
 use super::relaxation::Relaxing;
@@ -40,35 +41,6 @@ pub(super) struct Context<'a> {
     pub draws: StepDraws,
     /// What the blocks sent in the step before.
     pub arriving: &'a [Outbox],
-}
-
-/// The collision operator with its constants.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Operator {
-    None,
-    Binary(Binary),
-    Relaxation(Relaxing),
-}
-
-impl Operator {
-    pub fn new(config: &SolverConfig) -> Self {
-        let weight_over_volume = config.weight / config.grid.collision_volume();
-        match config.collisions {
-            Collisions::None => Self::None,
-            Collisions::Binary(selection) => Self::Binary(Binary::new(
-                selection,
-                &config.molecule,
-                weight_over_volume,
-                config.dt,
-            )),
-            Collisions::Relaxation(model) => Self::Relaxation(Relaxing {
-                model,
-                molecule: config.molecule,
-                weight_over_volume,
-                dt: config.dt,
-            }),
-        }
-    }
 }
 
 /// Scratch memory of a thread.

@@ -35,16 +35,20 @@ pub(super) struct StepDraws {
 
 impl StepDraws {
     pub fn new(seed: u64, step: u64) -> Self {
-        let counter = [step as u32, (step >> 32) as u32, GAS, 0];
-        let words = Philox4x32::from_seed(seed).block(counter);
         Self {
-            philox: Philox4x32::new([words[0], words[1]]),
+            philox: Philox4x32::of_step(seed, step, [GAS, 0]),
         }
     }
 
     /// The stream of a purpose and two numbers.
     pub fn stream(&self, purpose: Purpose, first: u32, second: u32) -> Stream {
         Stream::keyed(self.philox, [first, second, purpose as u32])
+    }
+
+    /// The stream of a trial's direction.
+    pub fn direction(&self, trial: u32, cell: u32, group: u32) -> Stream {
+        let words = [trial, cell, group << 8 | Purpose::Direction as u32];
+        Stream::keyed(self.philox, words)
     }
 
     /// The four words of each counter `[first[k], second[k], third, purpose]`.

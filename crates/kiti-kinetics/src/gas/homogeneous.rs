@@ -1,17 +1,20 @@
 //! A gas without space, with velocities of any dimension.
 
 use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
 
 use super::config::Collisions;
 use super::draws::{Purpose, StepDraws};
 use super::error::{GasError, GasResult, positive};
 use super::molecule::Molecule;
+use super::operator::Operator;
 use super::pairing::{Binary, Cells, Trials, collide};
-use super::relaxation::Relaxing;
 use super::scattering::Vectors;
 use super::statistics::Statistics;
-use crate::exact::maxwellian::sphere_surface;
 use crate::simd::dispatch;
+
+/// Particles from which on cells are a group of their own: work for a thread.
+const GROUP: usize = 16_384;
 
 /// What a homogeneous gas is made of.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,6 +40,8 @@ pub struct HomogeneousConfig {
 /// In three dimensions scattering is that of the molecule; in others it is isotropic, and the total
 /// cross section keeps its dependence on the relative speed.
 ///
+/// Threads of the current rayon pool take groups of cells; results have the same bits for any number of them.
+///
 /// ```
 /// use kiti_kinetics::gas::*;
 ///
@@ -61,13 +66,21 @@ pub struct HomogeneousConfig {
 #[derive(Debug)]
 pub struct HomogeneousGas {
     config: HomogeneousConfig,
+    operator: Operator,
+    groups: Vec<Group>,
+    velocities: Vec<f64>,
+    steps: u64,
+}
+
+/// Neighbouring cells that one thread collides.
+#[derive(Debug, Default)]
+struct Group {
+    /// Where the cells' particles begin and the last cell's end, counted within the group.
     offsets: Vec<u32>,
     order: Vec<u32>,
-    velocities: Vec<f64>,
+    /// Room for one relative velocity.
     turned: Vec<f64>,
-    scratch: Trials,
-    cell: Vec<[f64; 3]>,
-    steps: u64,
+    trials: Trials,
     statistics: Statistics,
 }
 
@@ -104,74 +117,57 @@ impl HomogeneousGas {
                 return Err(dims("3", remedy));
             }
         }
-        let mut offsets = vec![0u32];
-        let mut total = 0usize;
-        for &count in counts {
-            total = total.saturating_add(count);
-            let Ok(end) = u32::try_from(total) else {
-                return Err(GasError::Value {
-                    key: "counts".into(),
-                    value: total as f64,
-                    expected: "fewer than 2^32 particles",
-                    remedy: "take fewer particles",
-                });
-            };
-            offsets.push(end);
+        let total = counts.iter().fold(0usize, |sum, &n| sum.saturating_add(n));
+        if u32::try_from(total).is_err() {
+            return Err(GasError::Value {
+                key: "counts".into(),
+                value: total as f64,
+                expected: "fewer than 2^32 particles",
+                remedy: "take fewer particles",
+            });
         }
         let expected = total.saturating_mul(config.dims);
         if velocities.len() != expected {
             return Err(length(expected, velocities.len()));
         }
+        let weight_over_volume = config.density / config.mean_particles;
         Ok(Self {
-            order: (0..total as u32).collect(),
-            turned: vec![0.0; config.dims],
-            offsets,
+            operator: Operator::new(
+                config.collisions,
+                &config.molecule,
+                weight_over_volume,
+                config.dt,
+            ),
+            groups: Group::of(counts, config.dims),
             velocities,
             config,
-            scratch: Trials::default(),
-            cell: Vec::new(),
             steps: 0,
-            statistics: Statistics::default(),
         })
     }
 
     /// One step of collisions.
     pub fn step(&mut self) {
-        let config = self.config;
-        let draws = StepDraws::new(config.seed, self.steps);
-        let weight_over_volume = config.density / config.mean_particles;
-        match config.collisions {
-            Collisions::None => {}
-            Collisions::Binary(selection) => {
-                let binary =
-                    Binary::new(selection, &config.molecule, weight_over_volume, config.dt);
-                let done = dispatch(Step {
-                    binary,
-                    draws,
-                    gas: self,
-                });
-                self.statistics.add(&done);
-            }
-            Collisions::Relaxation(model) => {
-                let relaxing = Relaxing {
-                    model,
-                    molecule: config.molecule,
-                    weight_over_volume,
-                    dt: config.dt,
-                };
-                for (cell, range) in self.offsets.windows(2).enumerate() {
-                    let range = 3 * range[0] as usize..3 * range[1] as usize;
-                    let values = &mut self.velocities[range];
-                    self.cell.clear();
-                    let vectors = values.chunks_exact(3).map(|v| [v[0], v[1], v[2]]);
-                    self.cell.extend(vectors);
-                    let mut stream = draws.stream(Purpose::Relaxation, cell as u32, 0);
-                    self.statistics.relaxations += relaxing.relax(&mut self.cell, &mut stream);
-                    values.copy_from_slice(self.cell.as_flattened());
-                }
-            }
+        let draws = StepDraws::new(self.config.seed, self.steps);
+        let (dims, molecule) = (self.config.dims, self.config.molecule);
+        let mut rest = self.velocities.as_mut_slice();
+        let mut parts = Vec::with_capacity(self.groups.len());
+        for (number, group) in self.groups.iter_mut().enumerate() {
+            let (velocities, behind) = rest.split_at_mut(group.order.len() * dims);
+            let vectors = Vectors {
+                dims,
+                inverse_alpha: 1.0 / molecule.alpha,
+                values: velocities,
+                turned: &mut [],
+                draws,
+                group: number as u32,
+            };
+            parts.push((group, vectors));
+            rest = behind;
         }
-        self.statistics.particle_steps += self.order.len() as u64;
+        let operator = self.operator;
+        parts
+            .into_par_iter()
+            .for_each(|(group, vectors)| group.step(operator, vectors));
         self.steps += 1;
     }
 
@@ -195,7 +191,11 @@ impl HomogeneousGas {
 
     /// What has been done so far.
     pub fn statistics(&self) -> Statistics {
-        self.statistics
+        let mut sum = Statistics::default();
+        self.groups
+            .iter()
+            .for_each(|group| sum.add(&group.statistics));
+        sum
     }
 
     /// Dimension of the velocities.
@@ -217,69 +217,80 @@ fn length(expected: usize, found: usize) -> GasError {
     }
 }
 
-struct Step<'a> {
-    binary: Binary,
-    draws: StepDraws,
-    gas: &'a mut HomogeneousGas,
+impl Group {
+    /// Cells with these numbers of particles in groups of [`GROUP`] particles and more.
+    fn of(counts: &[usize], dims: usize) -> Vec<Self> {
+        let mut groups = Vec::new();
+        let mut offsets = vec![0u32];
+        let mut particles = 0;
+        for (cell, count) in counts.iter().enumerate() {
+            particles += count;
+            offsets.push(particles as u32);
+            if particles >= GROUP || cell + 1 == counts.len() {
+                groups.push(Self {
+                    offsets: std::mem::replace(&mut offsets, vec![0]),
+                    order: (0..particles as u32).collect(),
+                    turned: vec![0.0; dims],
+                    ..Self::default()
+                });
+                particles = 0;
+            }
+        }
+        groups
+    }
+
+    fn step(&mut self, operator: Operator, mut vectors: Vectors<'_>) {
+        match operator {
+            Operator::None => {}
+            Operator::Binary(binary) => dispatch(Collide {
+                binary,
+                vectors,
+                group: self,
+            }),
+            Operator::Relaxation(relaxing) => {
+                let (velocities, _) = vectors.values.as_chunks_mut::<3>();
+                for (cell, range) in self.offsets.windows(2).enumerate() {
+                    let velocities = &mut velocities[range[0] as usize..range[1] as usize];
+                    let purpose = Purpose::Relaxation;
+                    let (draws, group) = (&mut vectors.draws, vectors.group);
+                    let mut stream = draws.stream(purpose, cell as u32, group);
+                    self.statistics.relaxations += relaxing.relax(velocities, &mut stream);
+                }
+            }
+        }
+        self.statistics.particle_steps += self.order.len() as u64;
+    }
 }
 
-impl WithSimd for Step<'_> {
-    type Output = Statistics;
+struct Collide<'a> {
+    binary: Binary,
+    vectors: Vectors<'a>,
+    group: &'a mut Group,
+}
+
+impl WithSimd for Collide<'_> {
+    type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Statistics {
-        let gas = self.gas;
-        let cells = Cells {
-            offsets: &gas.offsets,
-            order: &mut gas.order,
-            group: 0,
-        };
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Group {
+            offsets,
+            order,
+            turned,
+            trials,
+            statistics,
+        } = self.group;
         let mut vectors = Vectors {
-            dims: gas.config.dims,
-            inverse_alpha: 1.0 / gas.config.molecule.alpha,
-            values: &mut gas.velocities,
-            turned: &mut gas.turned,
-            draws: self.draws,
+            turned,
+            ..self.vectors
         };
-        let scratch = &mut gas.scratch;
-        collide(
-            simd,
-            &self.binary,
-            &self.draws,
-            cells,
-            &mut vectors,
-            scratch,
-        )
+        let (draws, group) = (vectors.draws, vectors.group);
+        let cells = Cells {
+            offsets,
+            order,
+            group,
+        };
+        let done = collide(simd, &self.binary, &draws, cells, &mut vectors, trials);
+        statistics.add(&done);
     }
-}
-
-/// `H = integral f ln f` of a distribution that depends on the speed alone, from a histogram of the
-/// speeds `(particles, D)`: `sum_b P_b ln(P_b / V_b)` with `P_b` the share of the particles in bin `b` of
-/// `bins` and `V_b` the volume of its shell in velocity space. Faster particles than `largest_speed`
-/// count to the last bin; 0 where there are no particles or bins.
-///
-/// Counting noise makes the sum too large by `(bins - 1) / (2 particles)` on average, which is taken off
-/// (Miller 1955).
-pub fn h_function(dims: usize, velocities: &[f64], bins: usize, largest_speed: f64) -> f64 {
-    let particles = velocities.len() / dims.max(1);
-    if particles == 0 || bins == 0 || largest_speed.is_nan() || largest_speed <= 0.0 {
-        return 0.0;
-    }
-    let mut counts = vec![0u64; bins];
-    for v in velocities.chunks_exact(dims) {
-        let speed = v.iter().map(|v| v * v).sum::<f64>().sqrt();
-        let bin = (speed / largest_speed * bins as f64) as usize;
-        counts[bin.min(bins - 1)] += 1;
-    }
-    let ball = |radius: f64| sphere_surface(dims) / dims as f64 * radius.powi(dims as i32);
-    let width = largest_speed / bins as f64;
-    let mut sum = 0.0;
-    let mut filled = 0u64;
-    for (bin, &count) in counts.iter().enumerate().filter(|&(_, &count)| count > 0) {
-        let share = count as f64 / particles as f64;
-        let shell = ball((bin + 1) as f64 * width) - ball(bin as f64 * width);
-        sum += share * (share / shell).ln();
-        filled += 1;
-    }
-    sum - 0.5 * (filled - 1) as f64 / particles as f64
 }

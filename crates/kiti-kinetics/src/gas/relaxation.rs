@@ -59,50 +59,79 @@ pub(super) struct Relaxing {
     pub dt: f64,
 }
 
-/// Second and third moments of a cell about its mean velocity.
+/// Particles whose sums are taken apart, so that large cells lose fewer digits.
+const PART: usize = 128;
+
+/// Moments of a cell's velocities about their mean.
 struct Moments {
     mean: [f64; 3],
-    /// `sum c_i c_j`.
-    squares: [[f64; 3]; 3],
-    /// `sum c^2 c_i`.
-    thirds: [f64; 3],
+    /// `sum c^2`.
+    energy: f64,
 }
 
 impl Moments {
     fn of(velocities: &[[f64; 3]]) -> Self {
         let n = velocities.len() as f64;
         let mut mean = [0.0; 3];
-        for v in velocities {
+        for part in velocities.chunks(PART) {
+            let mut sum = [0.0; 3];
+            for v in part {
+                for axis in 0..3 {
+                    sum[axis] += v[axis];
+                }
+            }
             for axis in 0..3 {
-                mean[axis] += v[axis];
+                mean[axis] += sum[axis] / n;
             }
         }
-        mean = mean.map(|sum| sum / n);
-        let mut squares = [[0.0; 3]; 3];
-        let mut thirds = [0.0; 3];
+        let mut squares = [0.0; 3];
         // What rounding has left out of the mean: in a large cell that drifts it would add up over steps.
         let mut rest = [0.0; 3];
+        for part in velocities.chunks(PART) {
+            let mut sums = [[0.0; 3]; 2];
+            for v in part {
+                for axis in 0..3 {
+                    let c = v[axis] - mean[axis];
+                    sums[0][axis] += c * c;
+                    sums[1][axis] += c;
+                }
+            }
+            for axis in 0..3 {
+                squares[axis] += sums[0][axis];
+                rest[axis] += sums[1][axis];
+            }
+        }
+        Self {
+            mean: std::array::from_fn(|axis| mean[axis] + rest[axis] / n),
+            energy: squares.iter().sum(),
+        }
+    }
+
+    /// `sum c_i c_j`.
+    fn squares(&self, velocities: &[[f64; 3]]) -> [[f64; 3]; 3] {
+        let mut squares = [[0.0; 3]; 3];
         for v in velocities {
-            let c: [f64; 3] = std::array::from_fn(|axis| v[axis] - mean[axis]);
-            let square = c[0] * c[0] + c[1] * c[1] + c[2] * c[2];
+            let c: [f64; 3] = std::array::from_fn(|axis| v[axis] - self.mean[axis]);
             for i in 0..3 {
                 for j in 0..3 {
                     squares[i][j] += c[i] * c[j];
                 }
-                thirds[i] += square * c[i];
-                rest[i] += c[i];
             }
         }
-        let mean = std::array::from_fn(|axis| mean[axis] + rest[axis] / n);
-        Self {
-            mean,
-            squares,
-            thirds,
-        }
+        squares
     }
 
-    fn trace(&self) -> f64 {
-        self.squares[0][0] + self.squares[1][1] + self.squares[2][2]
+    /// `sum c^2 c_i`.
+    fn thirds(&self, velocities: &[[f64; 3]]) -> [f64; 3] {
+        let mut thirds = [0.0; 3];
+        for v in velocities {
+            let c: [f64; 3] = std::array::from_fn(|axis| v[axis] - self.mean[axis]);
+            let square = c[0] * c[0] + c[1] * c[1] + c[2] * c[2];
+            for axis in 0..3 {
+                thirds[axis] += square * c[axis];
+            }
+        }
+        thirds
     }
 }
 
@@ -116,7 +145,7 @@ impl Relaxing {
         let n = count as f64;
         let before = Moments::of(velocities);
         // The particles share their mean, so that N - 1 of them are free.
-        let theta = before.trace() / (3.0 * (n - 1.0));
+        let theta = before.energy / (3.0 * (n - 1.0));
         if theta <= 0.0 {
             return 0;
         }
@@ -127,15 +156,17 @@ impl Relaxing {
             Relaxation::EsBgk { prandtl } => prandtl * rate,
             Relaxation::Bgk | Relaxation::Shakhov { .. } => rate,
         };
-        let probability = -(-rate * self.dt).exp_m1();
-        let draw = Target::new(self.model, &before, theta, n);
+        let target = Target::new(self.model, &before, velocities, theta);
+        // Instead of asking every particle, the number that is passed over is drawn: it is geometric.
+        let pass =
+            |stream: &mut Stream| ((1.0 - stream.uniform()).ln() / (-rate * self.dt)) as usize;
         let mut relaxed = 0;
-        for v in velocities.iter_mut() {
-            if stream.uniform() < probability {
-                let c = draw.draw(stream);
-                *v = std::array::from_fn(|axis| before.mean[axis] + c[axis]);
-                relaxed += 1;
-            }
+        let mut next = pass(stream);
+        while let Some(v) = velocities.get_mut(next) {
+            let c = target.draw(stream);
+            *v = std::array::from_fn(|axis| before.mean[axis] + c[axis]);
+            relaxed += 1;
+            next = next.saturating_add(1).saturating_add(pass(stream));
         }
         if relaxed > 0 {
             conserve(velocities, &before);
@@ -147,11 +178,10 @@ impl Relaxing {
 /// Shifts and scales velocities to the mean and the energy they had.
 fn conserve(velocities: &mut [[f64; 3]], before: &Moments) {
     let after = Moments::of(velocities);
-    let trace = after.trace();
-    if trace <= 0.0 {
+    if after.energy <= 0.0 {
         return;
     }
-    let scale = (before.trace() / trace).sqrt();
+    let scale = (before.energy / after.energy).sqrt();
     for v in velocities {
         for axis in 0..3 {
             v[axis] = before.mean[axis] + scale * (v[axis] - after.mean[axis]);
@@ -168,7 +198,8 @@ enum Target {
 }
 
 impl Target {
-    fn new(model: Relaxation, moments: &Moments, theta: f64, n: f64) -> Self {
+    fn new(model: Relaxation, moments: &Moments, velocities: &[[f64; 3]], theta: f64) -> Self {
+        let n = velocities.len() as f64;
         let isotropic: [[f64; 3]; 3] =
             std::array::from_fn(|i| std::array::from_fn(|j| if i == j { theta } else { 0.0 }));
         match model {
@@ -176,11 +207,12 @@ impl Target {
             Relaxation::EsBgk { prandtl } => {
                 // With few particles the covariance may not be positive: then it keeps less of the
                 // deviator.
+                let squares = moments.squares(velocities);
                 let mut part = 1.0 - 1.0 / prandtl;
                 loop {
                     let covariance = std::array::from_fn(|i| {
                         std::array::from_fn(|j| {
-                            let stress = moments.squares[i][j] / (n - 1.0);
+                            let stress = squares[i][j] / (n - 1.0);
                             isotropic[i][j] + part * (stress - isotropic[i][j])
                         })
                     });
@@ -198,7 +230,8 @@ impl Target {
                     0.0
                 };
                 let scale = (1.0 - prandtl) * 0.5 * unbiased / (5.0 * theta.powf(1.5));
-                Self::Shakhov(theta.sqrt(), moments.thirds.map(|sum| scale * sum))
+                let thirds = moments.thirds(velocities);
+                Self::Shakhov(theta.sqrt(), thirds.map(|sum| scale * sum))
             }
         }
     }

@@ -64,3 +64,24 @@ fn checked<'a, V>(name: &str, values: &'a [V], length: Option<usize>) -> GasResu
         _ => Ok(values),
     }
 }
+
+/// A snapshot of another simulation.
+pub(super) fn other_case(
+    what: &'static str,
+    expected: String,
+    found: impl std::fmt::Debug,
+) -> GasError {
+    GasError::SnapshotCase {
+        what,
+        expected,
+        found: format!("{found:?}"),
+    }
+}
+
+/// Refuses numbers of another simulation.
+pub(super) fn check_same(what: &'static str, expected: &[u64], found: &[u64]) -> GasResult<()> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(other_case(what, format!("{expected:?}"), found))
+}

@@ -85,14 +85,8 @@ pub(crate) struct Generator {
 
 impl Generator {
     pub fn new(key: StreamKey) -> Self {
-        let words = Philox4x32::from_seed(key.seed).block([
-            key.step as u32,
-            (key.step >> 32) as u32,
-            key.layer,
-            key.pass,
-        ]);
         Self {
-            philox: Philox4x32::new([words[0], words[1]]),
+            philox: Philox4x32::of_step(key.seed, key.step, [key.layer, key.pass]),
             first_sample: key.first_sample,
         }
     }
@@ -161,7 +155,7 @@ impl Generator {
         for (particle, slot) in order.iter_mut().enumerate() {
             *slot = particle as u32;
         }
-        self.stream(sample, Purpose::Matching).shuffle(order);
+        let _ = self.stream(sample, Purpose::Matching).matching(order);
     }
 
     /// The uniform numbers of a sample's candidates, one after the other.

@@ -158,3 +158,49 @@ fn rate_in_space() {
         );
     }
 }
+
+/// One sweep of disjoint pairs that all collide: the expected stress deviator is `1 - n / (2 (n - 1))` of what it
+/// was, for even `n`, as in the elastic step of a network.
+#[test]
+fn a_full_sweep_relaxes_the_stress() {
+    const CELLS: usize = 40_000;
+    for n in [2usize, 4, 8] {
+        // Maxwell molecules: every pair has the probability (n - 1) sigma g dt density / n, here 1.
+        let molecule = Molecule::reduced(1.0, 1.0, 1.0);
+        let dt = n as f64 / ((n - 1) as f64 * molecule.collision_rate(1.0, 1.0));
+        let config = HomogeneousConfig {
+            molecule,
+            collisions: Collisions::Binary(PairSelection::DisjointPairs),
+            dims: 3,
+            density: 1.0,
+            mean_particles: n as f64,
+            dt: dt * (1.0 + 1e-12),
+            seed: 12,
+        };
+        // All cells alike: fast along x, at rest on the whole.
+        let cell: Vec<f64> = (0..n)
+            .flat_map(|i| [(2.0 * i as f64 - (n - 1) as f64), 0.0, 0.0])
+            .collect();
+        let deviator = |v: &[f64]| {
+            let squares = |axis: usize| v.iter().skip(axis).step_by(3).map(|v| v * v).sum::<f64>();
+            squares(0) - (squares(0) + squares(1) + squares(2)) / 3.0
+        };
+        let before = deviator(&cell);
+        let mut gas = HomogeneousGas::new(config, &[n; CELLS], cell.repeat(CELLS)).unwrap();
+        gas.step();
+        assert_eq!(gas.statistics().collisions as usize, CELLS * n / 2);
+        let ratios: Vec<f64> = gas
+            .velocities()
+            .chunks(3 * n)
+            .map(|v| deviator(v) / before)
+            .collect();
+        let mean = ratios.iter().sum::<f64>() / CELLS as f64;
+        let square = ratios.iter().map(|r| (r - mean).powi(2)).sum::<f64>();
+        let error = square.sqrt() / CELLS as f64;
+        let expected = 1.0 - n as f64 / (2.0 * (n as f64 - 1.0));
+        assert!(
+            (mean - expected).abs() < 5.0 * error && error < 5e-3,
+            "n = {n}: {mean}, expected {expected}, error {error}"
+        );
+    }
+}

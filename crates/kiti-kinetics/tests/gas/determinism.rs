@@ -107,3 +107,34 @@ fn looking_changes_nothing() {
     }
     assert!(seen.snapshot() == unseen.snapshot());
 }
+
+/// Cells without space in groups of their own, one large cell among small ones.
+#[test]
+fn threads_do_not_matter_without_space() {
+    let counts = [[10_000usize; 4].as_slice(), &[40_000], &[10; 500]].concat();
+    let total: usize = counts.iter().sum();
+    let mut stream = kiti_kinetics::rng::Stream::new(4, [0; 3]);
+    let velocities: Vec<f64> = (0..3 * total).map(|_| stream.normal()).collect();
+    for collisions in operators() {
+        let states = [1, 3].map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            pool.build().unwrap().install(|| {
+                let config = HomogeneousConfig {
+                    molecule: Molecule::reduced(0.2, 0.81, 1.4),
+                    collisions,
+                    dims: 3,
+                    density: 1.0,
+                    mean_particles: 10_000.0,
+                    dt: 0.5,
+                    seed: 9,
+                };
+                let mut gas = HomogeneousGas::new(config, &counts, velocities.clone()).unwrap();
+                (0..3).for_each(|_| gas.step());
+                let done = gas.statistics();
+                assert!(done.collisions + done.relaxations > 1000);
+                (gas.velocities().to_vec(), done)
+            })
+        });
+        assert!(states[0] == states[1]);
+    }
+}

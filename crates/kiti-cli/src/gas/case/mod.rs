@@ -1,7 +1,11 @@
 //! Cases: a TOML file that holds everything a simulation depends on but its seed.
 
+mod boundaries;
 mod builtin;
+mod keys;
+mod molecule;
 mod quantity;
+mod reader;
 mod resolve;
 mod sections;
 mod setup;
@@ -56,7 +60,7 @@ impl Case {
     /// Those of [`load`](Self::load).
     pub fn parse(text: &str, file: &str, sets: &[(String, String)]) -> Outcome<Self> {
         let mut table = read_table(text, file)?;
-        let shape = sections::shape();
+        let shape = keys::shape();
         shape.check(&Value::Table(table.clone()), "", file)?;
         for (key, value) in sets {
             overlay::set(&mut table, &shape, key, value)?;

@@ -1,123 +1,20 @@
 //! From what a case file says to numbers; every value is checked on the way.
 
 use kiti_kinetics::gas::{
-    BOLTZMANN, Boundary, Collisions, GasError, GasState, Grid, InitialGas, Molecule, PairSelection,
-    Prediction, Region, Relaxation, SolverConfig, Species, Velocities,
+    GasError, GasState, Grid, InitialGas, Prediction, Region, SolverConfig, Velocities,
 };
 use kiti_models::Error;
 
-use super::quantity::{Dimension, Quantity, UnitSystem, Units};
-use super::sections::{
-    BoundarySection, CaseFile, CollisionSection, Distribution, FACES, GasSection, MoleculeName,
-    OperatorName, SamplingSection, SpeciesName,
-};
+use super::boundaries::boundaries;
+use super::molecule::{collisions, molecule};
+use super::quantity::{Dimension, Units};
+use super::reader::Reader;
+use super::sections::{CaseFile, Distribution, SamplingSection};
 use super::setup::Setup;
 
 /// More cells than this are a slip of the keyboard.
 const MOST_CELLS: usize = 1 << 32;
 const AXES: [&str; 3] = ["x", "y", "z"];
-
-/// Reads quantities of one file, and names the key of a wrong one.
-struct Reader<'a> {
-    file: &'a str,
-    units: Units,
-}
-
-impl Reader<'_> {
-    fn refuse(&self, key: &str, message: impl Into<String>) -> Error {
-        Error::InvalidValue {
-            file: self.file.to_owned(),
-            key: key.to_owned(),
-            message: message.into(),
-        }
-    }
-
-    fn read(&self, key: &str, quantity: &Quantity, dimension: Dimension) -> Result<f64, Error> {
-        self.units
-            .read(quantity, dimension)
-            .map_err(|message| self.refuse(key, message))
-    }
-
-    fn positive(&self, key: &str, quantity: &Quantity, dimension: Dimension) -> Result<f64, Error> {
-        let value = self.read(key, quantity, dimension)?;
-        if value > 0.0 {
-            return Ok(value);
-        }
-        Err(self.refuse(
-            key,
-            format!("expected a {dimension} above 0, found {quantity}"),
-        ))
-    }
-
-    fn optional(
-        &self,
-        key: &str,
-        quantity: Option<&Quantity>,
-        dimension: Dimension,
-    ) -> Result<Option<f64>, Error> {
-        quantity
-            .map(|quantity| self.positive(key, quantity, dimension))
-            .transpose()
-    }
-
-    /// Up to three components; those that are not given are 0.
-    fn vector(
-        &self,
-        key: &str,
-        components: &[Quantity],
-        dimension: Dimension,
-    ) -> Result<[f64; 3], Error> {
-        if components.len() > 3 {
-            let found = components.len();
-            return Err(self.refuse(key, format!("expected at most 3 components, found {found}")));
-        }
-        let mut vector = [0.0; 3];
-        for (axis, component) in components.iter().enumerate() {
-            vector[axis] = self.read(&format!("{key}[{axis}]"), component, dimension)?;
-        }
-        Ok(vector)
-    }
-
-    fn state(
-        &self,
-        section: &str,
-        density: &Quantity,
-        temperature: &Quantity,
-        velocity: &[Quantity],
-    ) -> Result<GasState, Error> {
-        let key = |name: &str| format!("{section}.{name}");
-        Ok(GasState {
-            density: self.positive(&key("density"), density, Dimension::NumberDensity)?,
-            temperature: self.positive(&key("temperature"), temperature, Dimension::Temperature)?,
-            velocity: self.vector(&key("velocity"), velocity, Dimension::Speed)?,
-        })
-    }
-
-    fn wall(
-        &self,
-        section: &str,
-        temperature: &Quantity,
-        velocity: &[Quantity],
-    ) -> Result<(f64, [f64; 3]), Error> {
-        let key = |name: &str| format!("{section}.{name}");
-        Ok((
-            self.positive(&key("temperature"), temperature, Dimension::Temperature)?,
-            self.vector(&key("velocity"), velocity, Dimension::Speed)?,
-        ))
-    }
-
-    /// What the solver itself refuses.
-    fn solver(&self, error: &GasError) -> Error {
-        let key = match error {
-            GasError::Value { key, .. } => key,
-            GasError::Memory { .. } | GasError::NoParticles { .. } => "particles.weight",
-            GasError::Periodic { face } => &format!("boundaries.{face}"),
-            GasError::TimeStep { .. } => "time.step",
-            _ => "case",
-        };
-        self.refuse(key, error.to_string())
-    }
-}
 
 /// The numbers of a case.
 pub fn resolve(case: &CaseFile, file: &str) -> Result<Setup, Error> {
@@ -158,6 +55,7 @@ pub fn resolve(case: &CaseFile, file: &str) -> Result<Setup, Error> {
             regions,
         },
         steps: case.time.steps,
+        particles: case.particles.clone(),
         sampling: case.sampling.clone(),
         output: case.output,
         comparison: case.comparison,
@@ -182,150 +80,38 @@ pub fn predict(setup: &Setup, file: &str, memory_limit: u64) -> Result<Predictio
     };
     config
         .predict(&setup.initial)
-        .map_err(|error| reader.solver(&error))
-}
-
-fn collisions(section: &CollisionSection) -> Collisions {
-    let prandtl = section.prandtl;
-    match section.operator {
-        OperatorName::NoTimeCounter => Collisions::Binary(PairSelection::NoTimeCounter),
-        OperatorName::MajorantFrequency => Collisions::Binary(PairSelection::MajorantFrequency),
-        OperatorName::BernoulliTrials => {
-            Collisions::Binary(PairSelection::SimplifiedBernoulliTrials)
-        }
-        OperatorName::DisjointPairs => Collisions::Binary(PairSelection::DisjointPairs),
-        OperatorName::Bgk => Collisions::Relaxation(Relaxation::Bgk),
-        OperatorName::EsBgk => Collisions::Relaxation(Relaxation::EsBgk { prandtl }),
-        OperatorName::Shakhov => Collisions::Relaxation(Relaxation::Shakhov { prandtl }),
-        OperatorName::None => Collisions::None,
-    }
-}
-
-fn species(name: SpeciesName) -> Option<Species> {
-    match name {
-        SpeciesName::Argon => Some(Species::ARGON),
-        SpeciesName::Nitrogen => Some(Species::NITROGEN),
-        SpeciesName::Custom => None,
-    }
-}
-
-fn molecule(
-    reader: &Reader<'_>,
-    section: &GasSection,
-    system: UnitSystem,
-    initial: &GasState,
-) -> Result<Molecule, Error> {
-    let known = species(section.species);
-    if known.is_some() && system == UnitSystem::Reduced {
-        return Err(reader.refuse(
-            "gas.species",
-            "a named gas has SI constants: expected \"custom\" in a case in reduced units",
-        ));
-    }
-    let model = section.molecule.unwrap_or(match known {
-        Some(_) => MoleculeName::Vss,
-        None => MoleculeName::HardSphere,
-    });
-    let missing = |key: &str, expected: &str| Error::MissingKey {
-        file: reader.file.to_owned(),
-        key: format!("gas.{key}"),
-        expected: expected.to_owned(),
-    };
-    let mass = reader.optional("gas.mass", section.mass.as_ref(), Dimension::Mass)?;
-    let mass = match (mass, known, system) {
-        (Some(mass), ..) => mass,
-        (None, Some(known), _) => known.mass,
-        (None, None, UnitSystem::Reduced) => 1.0,
-        (None, None, UnitSystem::Si) => {
-            return Err(missing("mass", "a mass with its unit, or gas.species"));
-        }
-    };
-    let fixed = match model {
-        MoleculeName::HardSphere => Some(0.5),
-        MoleculeName::Maxwell => Some(1.0),
-        MoleculeName::Vhs | MoleculeName::Vss => None,
-    };
-    let viscosity_index = match (fixed, section.viscosity_index, known) {
-        (Some(fixed), None, _) => fixed,
-        (Some(fixed), Some(found), _) if found == fixed => fixed,
-        (Some(fixed), Some(found), _) => {
-            let message =
-                format!("this molecule has {fixed}, found {found}; leave it out or choose vhs");
-            return Err(reader.refuse("gas.viscosity_index", message));
-        }
-        (None, Some(given), _) => given,
-        (None, None, Some(known)) => known.omega,
-        (None, None, None) => return Err(missing("viscosity_index", "a number from 0.5 to 1")),
-    };
-    if !(0.5..=1.0).contains(&viscosity_index) {
-        let message = format!(
-            "expected a number from 0.5 (hard spheres) to 1 (Maxwell), found {viscosity_index}"
-        );
-        return Err(reader.refuse("gas.viscosity_index", message));
-    }
-    let scattering_exponent = match (model, section.scattering_exponent, known) {
-        (MoleculeName::Vss, Some(given), _) => given,
-        (MoleculeName::Vss, None, Some(known)) => known.alpha,
-        (MoleculeName::Vss, None, None) => {
-            return Err(missing("scattering_exponent", "a number such as 1.4"));
-        }
-        (_, None, _) => 1.0,
-        (_, Some(found), _) => {
-            let message =
-                format!("only vss molecules have one, found {found}; leave it out or choose vss");
-            return Err(reader.refuse("gas.scattering_exponent", message));
-        }
-    };
-    if !(scattering_exponent >= 1.0 && scattering_exponent.is_finite()) {
-        let message = format!("expected a number of at least 1, found {scattering_exponent}");
-        return Err(reader.refuse("gas.scattering_exponent", message));
-    }
-    let reference_temperature = reader
-        .optional(
-            "gas.reference_temperature",
-            section.reference_temperature.as_ref(),
-            Dimension::Temperature,
-        )?
-        .unwrap_or(match (known, &section.diameter) {
-            (Some(known), None) => known.reference_temperature,
-            _ => initial.temperature,
-        });
-    let mut molecule = Molecule {
-        boltzmann: match system {
-            UnitSystem::Si => BOLTZMANN,
-            UnitSystem::Reduced => 1.0,
-        },
-        mass,
-        diameter: 1.0,
-        reference_temperature,
-        omega: viscosity_index,
-        alpha: scattering_exponent,
-    };
-    let diameter = reader.optional("gas.diameter", section.diameter.as_ref(), Dimension::Length)?;
-    let mean_free_path = reader.optional(
-        "gas.mean_free_path",
-        section.mean_free_path.as_ref(),
-        Dimension::Length,
-    )?;
-    molecule.diameter = match (diameter, mean_free_path, known) {
-        (Some(_), Some(_), _) => {
-            let message = "gas.diameter is given too: expected one of the two, remove the other";
-            return Err(reader.refuse("gas.mean_free_path", message));
-        }
-        (Some(diameter), None, _) => diameter,
-        // The mean free path is inversely proportional to the diameter's square.
-        (None, Some(path), _) => {
-            (molecule.mean_free_path(initial.density, initial.temperature) / path).sqrt()
-        }
-        (None, None, Some(known)) => match model {
-            MoleculeName::Vss => known.vss_diameter,
-            _ => known.vhs_diameter,
-        },
-        (None, None, None) => {
-            return Err(missing("diameter", "a length, or gas.mean_free_path"));
-        }
-    };
-    Ok(molecule)
+        .map_err(|error| {
+            let given = [
+                ("particles.per_cell", setup.particles.per_cell),
+                ("particles.count", setup.particles.count),
+            ];
+            let given = given.iter().find_map(|(key, value)| Some((key, (*value)?)));
+            match (&error, given) {
+                (
+                    GasError::Memory {
+                        particles,
+                        bytes,
+                        limit,
+                        ..
+                    },
+                    Some((key, value)),
+                ) => reader.refuse(
+                    key,
+                    format!(
+                        "{value} makes {particles:.4e} simulated molecules, which would need {bytes:.4e} bytes, more than the \
+                         {limit:.4e} allowed; take at most {:.4e} or a smaller domain",
+                        value * limit / bytes
+                    ),
+                ),
+                (GasError::NoParticles { expected, .. }, Some((key, value))) => {
+                    let message = format!(
+                        "{value} makes no simulated molecules ({expected:.3} expected); take more"
+                    );
+                    reader.refuse(key, message)
+                }
+                _ => reader.solver(&error),
+            }
+        })
 }
 
 fn grid(reader: &Reader<'_>, case: &CaseFile) -> Result<Grid, Error> {
@@ -465,57 +251,6 @@ fn velocities(reader: &Reader<'_>, distribution: &Distribution) -> Result<Veloci
             Dimension::Speed,
         )?),
     })
-}
-
-fn boundaries(reader: &Reader<'_>, case: &CaseFile, dims: usize) -> Result<[Boundary; 6], Error> {
-    let mut boundaries = [Boundary::Periodic; 6];
-    for (index, section) in case.boundaries.faces().into_iter().enumerate() {
-        let name = format!("boundaries.{}", FACES[index]);
-        boundaries[index] = match section {
-            BoundarySection::Periodic => Boundary::Periodic,
-            BoundarySection::Specular => Boundary::Specular,
-            BoundarySection::Diffuse {
-                temperature,
-                velocity,
-                accommodation,
-            } => {
-                let (temperature, velocity) = reader.wall(&name, temperature, velocity)?;
-                Boundary::Diffuse {
-                    temperature,
-                    velocity,
-                    accommodation: *accommodation,
-                }
-            }
-            BoundarySection::Cll {
-                temperature,
-                velocity,
-                normal_accommodation,
-                tangential_accommodation,
-            } => {
-                let (temperature, velocity) = reader.wall(&name, temperature, velocity)?;
-                Boundary::Cll {
-                    temperature,
-                    velocity,
-                    normal: *normal_accommodation,
-                    tangential: *tangential_accommodation,
-                }
-            }
-            BoundarySection::Inflow {
-                density,
-                temperature,
-                velocity,
-            } => Boundary::Open(Some(reader.state(&name, density, temperature, velocity)?)),
-            BoundarySection::Outflow => Boundary::Open(None),
-        };
-        if index / 2 >= dims && boundaries[index] != Boundary::Periodic {
-            let message = format!(
-                "the domain has no axis {} (domain.cells lists {dims}); remove it or add the axis",
-                AXES[index / 2]
-            );
-            return Err(reader.refuse(&name, message));
-        }
-    }
-    Ok(boundaries)
 }
 
 /// The weight, from whichever key gives it; gives a homogeneous gas its volume.

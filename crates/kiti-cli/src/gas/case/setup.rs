@@ -6,7 +6,7 @@ use kiti_kinetics::gas::{
 };
 
 use super::quantity::UnitSystem;
-use super::sections::{Comparison, OutputSection, SamplingSection};
+use super::sections::{Comparison, OutputSection, ParticleSection, SamplingSection};
 
 /// A case, every default filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Setup {
     pub initial: InitialGas,
     /// Number of steps.
     pub steps: u64,
+    /// How the number of molecules was given.
+    pub particles: ParticleSection,
     /// When the flow is measured.
     pub sampling: SamplingSection,
     /// What is written on the way.

@@ -87,9 +87,18 @@ fn field(setup: &Setup, flow: &Flow) -> Outcome<Field> {
 }
 
 fn vtk(setup: &Setup, flow: &Flow) -> String {
+    // Along axes that the flow does not depend on a cell is as thick as it is wide: a picture, not a measure.
+    let spacing = setup.grid().spacing();
+    let thickness = if setup.dims() == 0 { 1.0 } else { spacing[0] };
     let grid = ImageGrid {
         origin: setup.grid().lower,
-        spacing: setup.grid().spacing(),
+        spacing: std::array::from_fn(|axis| {
+            if axis < setup.dims() {
+                spacing[axis]
+            } else {
+                thickness
+            }
+        }),
         cells: setup.grid().cells,
     };
     let groups: [(&str, Vec<FlowQuantity>); 5] = [

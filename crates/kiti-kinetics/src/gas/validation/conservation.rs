@@ -1,5 +1,7 @@
 //! Momentum and energy over a million collisions.
 
+use rayon::prelude::*;
+
 use super::check::Check;
 use super::setup::{SELECTIONS, draw, normals, unit_molecule};
 use crate::gas::{Collisions, GasResult, HomogeneousConfig, HomogeneousGas, Relaxation};
@@ -10,12 +12,11 @@ const REASON: &str = "every collision and every relaxation rounds: 1e-13 over a 
 /// Relative change of momentum and energy of a drifting gas, in every dimension and selection, and of the
 /// relaxation models.
 pub(super) fn run(seed: u64) -> GasResult<Vec<Check>> {
-    let mut checks = Vec::new();
+    let mut gases = Vec::new();
     for dims in [2, 3, 5] {
         for (name, selection) in SELECTIONS {
             let alpha = if dims == 3 { 1.4 } else { 1.0 };
-            let collisions = Collisions::Binary(selection);
-            checks.extend(drift(name, collisions, dims, 0.81, alpha, seed)?);
+            gases.push((name, Collisions::Binary(selection), dims, alpha));
         }
     }
     for (name, relaxation) in [
@@ -23,10 +24,13 @@ pub(super) fn run(seed: u64) -> GasResult<Vec<Check>> {
         ("ES-BGK", Relaxation::EsBgk { prandtl: 2.0 / 3.0 }),
         ("Shakhov", Relaxation::Shakhov { prandtl: 2.0 / 3.0 }),
     ] {
-        let collisions = Collisions::Relaxation(relaxation);
-        checks.extend(drift(name, collisions, 3, 0.81, 1.0, seed)?);
+        gases.push((name, Collisions::Relaxation(relaxation), 3, 1.0));
     }
-    Ok(checks)
+    let checks = gases
+        .into_par_iter()
+        .map(|(name, collisions, dims, alpha)| drift(name, collisions, dims, 0.81, alpha, seed))
+        .collect::<GasResult<Vec<_>>>()?;
+    Ok(checks.concat())
 }
 
 fn drift(

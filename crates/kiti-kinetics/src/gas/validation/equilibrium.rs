@@ -1,17 +1,18 @@
 //! Two streams end in one Maxwellian.
 
+use rayon::prelude::*;
+
 use super::check::Check;
 use super::distribution::kolmogorov_smirnov;
 use super::setup::{SELECTIONS, draw, normals, unit_molecule};
 use crate::exact::maxwellian::Maxwellian;
-use crate::gas::{Collisions, GasResult, HomogeneousConfig, HomogeneousGas};
+use crate::gas::{Collisions, GasResult, HomogeneousConfig, HomogeneousGas, PairSelection};
 use crate::rng::derive_seed;
 
 /// Streams of `+-1.5` along x with temperature 1 become a Maxwellian of temperature `1 + 1.5^2 / 3`.
 pub(super) fn run(seed: u64) -> GasResult<Vec<Check>> {
     let (particles, speed) = (200_000, 1.5);
-    let mut checks = Vec::new();
-    for (name, selection) in SELECTIONS {
+    let relax = |(name, selection): (&str, PairSelection)| {
         let seed = derive_seed(seed, name);
         let velocities = draw(particles, 3, seed, |stream, velocity| {
             normals(stream, velocity);
@@ -36,6 +37,7 @@ pub(super) fn run(seed: u64) -> GasResult<Vec<Check>> {
         }
         let theta = 1.0 + speed * speed / 3.0;
         let count = particles as f64;
+        let mut checks = Vec::new();
         let square: f64 = gas.velocities().iter().map(|v| v * v).sum();
         checks.push(Check {
             quantity: format!("temperature of two streams after 20 collisions, {name}"),
@@ -67,6 +69,11 @@ pub(super) fn run(seed: u64) -> GasResult<Vec<Check>> {
                 reason: "a sample of the Maxwellian exceeds 1.95 once in a thousand times",
             });
         }
-    }
-    Ok(checks)
+        Ok(checks)
+    };
+    let checks = SELECTIONS
+        .into_par_iter()
+        .map(relax)
+        .collect::<GasResult<Vec<_>>>()?;
+    Ok(checks.concat())
 }

@@ -1,5 +1,7 @@
 //! Plates without collisions.
 
+use rayon::prelude::*;
+
 use super::check::{Check, Estimate};
 use super::setup::{HIGH, LOW, Line, sample_steady, through, unit_molecule, wall};
 use crate::exact::free_molecular::Plates;
@@ -12,12 +14,19 @@ const SETTLING: u64 = 2_000;
 /// Heat between plates of the temperatures 4 and 1, shear between sliding ones, fully accommodating and
 /// half.
 pub(super) fn run(seed: u64) -> GasResult<Vec<Check>> {
-    let mut checks = Vec::new();
-    for accommodation in [1.0, 0.5] {
-        checks.extend(heat(accommodation, derive_seed(seed, "heat"))?);
-        checks.push(shear(accommodation, derive_seed(seed, "shear"))?);
-    }
-    Ok(checks)
+    let checks = [1.0, 0.5]
+        .into_par_iter()
+        .map(|accommodation| {
+            let (heat, shear) = rayon::join(
+                || heat(accommodation, derive_seed(seed, "heat")),
+                || shear(accommodation, derive_seed(seed, "shear")),
+            );
+            let mut checks = heat?;
+            checks.push(shear?);
+            Ok(checks)
+        })
+        .collect::<GasResult<Vec<_>>>()?;
+    Ok(checks.concat())
 }
 
 fn line(ends: [crate::gas::Boundary; 2]) -> Line {
@@ -41,7 +50,7 @@ fn heat(accommodation: f64, seed: u64) -> GasResult<Vec<Check>> {
         accommodation,
     };
     let mut solver = line.settled(seed, exact.temperature(), SETTLING)?;
-    let sampler = sample_steady(&mut solver, [60, 40, 2])?;
+    let sampler = sample_steady(&mut solver, [60, 10, 8])?;
     let named = |what: &str| format!("{what}, accommodation {accommodation}");
     let heat_flux = through(&sampler, |flux| flux.heat);
     let mut checks = vec![Check {
@@ -118,7 +127,7 @@ fn shear(accommodation: f64, seed: u64) -> GasResult<Check> {
         accommodation,
     };
     let mut solver = line.settled(seed, 1.0, SETTLING)?;
-    let sampler = sample_steady(&mut solver, [60, 40, 2])?;
+    let sampler = sample_steady(&mut solver, [60, 10, 8])?;
     let stress = through(&sampler, |flux| -flux.momentum[1]);
     let expected = exact.shear_stress(speed);
     Ok(Check {

@@ -12,7 +12,7 @@ use crate::rng::derive_seed;
 
 const CELL: usize = 10_000;
 const CELLS: usize = 280;
-const DT: f64 = 0.05;
+const DT: f64 = 0.1;
 const TIME: f64 = 1.5;
 
 /// Stress, heat flux and fourth moment in 2, 3 and 5 dimensions for every selection, and VSS scattering.

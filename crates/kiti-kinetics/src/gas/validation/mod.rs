@@ -131,14 +131,14 @@ pub fn cases() -> Vec<Case> {
             "heat flux with 5 to 50 particles a cell",
             particles_per_cell::run,
         ),
-        nightly(
+        case(
             "rayleigh",
             "a plate set in motion beside a BGK gas",
             rayleigh::run,
         ),
         nightly(
             "bgk-plates-full",
-            "Couette and Fourier flow of BGK from free molecules to near the continuum",
+            "Couette and Fourier flow of BGK through the transition regime",
             bgk_plates::run_full,
         ),
         nightly(

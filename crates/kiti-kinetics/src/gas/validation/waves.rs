@@ -20,7 +20,7 @@ const REPLICAS: usize = 20;
 const LENGTH: f64 = 40.0;
 const CELL: f64 = 0.25;
 /// Steps between samples.
-const STRIDE: u64 = 4;
+const STRIDE: u64 = 8;
 
 /// Hard spheres.
 pub(super) fn run(seed: u64) -> GasResult<Vec<Check>> {
