@@ -75,7 +75,7 @@ impl CaseFile {
         rename: Rename,
     ) -> Result<Errors> {
         let upstream = self.single(&format!("grad_output.{name}"), output.device())?;
-        let gradients = (output * upstream)?.sum_all()?.backward()?;
+        let gradients = kiti_nn::backward(&(output * upstream)?.sum_all()?)?;
         let mut errors = Errors::default();
         errors.output(relative_l2_error(self, output, &format!("output.{name}"))?);
         for (name, variable) in store.trainable() {

@@ -69,7 +69,7 @@ fn ids(rows: &[&[u32]]) -> Tensor {
 fn pairs() -> TokenBatch {
     TokenBatch {
         attention_mask: Some(ids(&[&[1; 9], &[1, 1, 1, 1, 1, 1, 1, 0, 0]])),
-        token_type_ids: Some(ids(&[&[0, 0, 0, 0, 0, 1, 1, 1, 1]; 2])),
+        token_type_ids: Some(ids(&[&[0, 0, 0, 0, 0, 1, 1, 1, 1][..]; 2])),
         ..TokenBatch::new(ids(&[
             &[1, 2, 3, 4, 5, 6, 7, 8, 9],
             &[10, 1, 2, 0, 4, 5, 6, 0, 0],

@@ -125,6 +125,10 @@ impl Conv2d {
     pub fn bias(&self) -> Option<&Tensor> {
         self.bias.as_ref()
     }
+
+    pub(super) fn stride_and_padding(&self) -> [usize; 2] {
+        [self.stride, self.padding]
+    }
 }
 
 impl Module for Conv2d {

@@ -2,9 +2,11 @@
 
 mod conv1d;
 mod conv2d;
+mod normed;
 
 pub use conv1d::{Conv1d, Conv1dConfig, conv1d};
 pub use conv2d::{Conv2d, Conv2dConfig, conv2d};
+pub use normed::normed_conv2d;
 
 use candle::{Result, Tensor};
 
