@@ -56,7 +56,7 @@ impl Case<'_> {
 
     /// Gradients against central differences at a few elements of every leaf.
     pub(super) fn differences(&self) -> Result<()> {
-        let gradients = self.loss(&(self.fast)(&self.input)?)?.backward()?;
+        let gradients = crate::backward(&self.loss(&(self.fast)(&self.input)?)?)?;
         for (name, leaf) in self.leaves() {
             let gradient = gradients.get(&leaf).expect("every leaf has a gradient");
             let gradient = gradient.flatten_all()?.to_vec1::<f64>()?;
@@ -92,7 +92,7 @@ impl Case<'_> {
                 .expect("a pool");
             pool.install(|| {
                 let output = (self.fast)(&self.input)?;
-                let gradients = self.loss(&output)?.backward()?;
+                let gradients = crate::backward(&self.loss(&output)?)?;
                 let mut all = vec![bytes(&output)?];
                 for (_, leaf) in self.leaves() {
                     all.push(bytes(gradients.get(&leaf).expect("a gradient"))?);
