@@ -9,6 +9,8 @@ mod element;
 mod elementwise;
 mod general_product;
 mod inner;
+#[cfg(test)]
+pub(crate) mod instruction_set;
 mod product;
 mod reduce;
 mod scratch;
