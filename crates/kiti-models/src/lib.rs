@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod bert;
 pub mod checkpoint;
 pub mod comparison;
 pub mod data;
@@ -7,8 +8,11 @@ pub mod error;
 pub mod evaluate;
 pub mod fno;
 pub mod golden;
+pub mod gpt2;
 pub mod recipe;
+pub mod resnet;
 pub mod rollout;
 pub mod train;
+pub mod transformer;
 
 pub use error::{Error, Result};

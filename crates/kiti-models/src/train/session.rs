@@ -228,7 +228,7 @@ impl<'a> Session<'a> {
             aside = start.elapsed().as_secs_f64();
             sums.evaluation_seconds += aside;
         }
-        let mut gradients = loss.backward()?;
+        let mut gradients = kiti_nn::backward(&loss)?;
         let training = &self.recipe.training;
         if training.clip_norm > 0.0 {
             clip_grad_norm(&self.store.variables(), &mut gradients, training.clip_norm)?;

@@ -2,7 +2,9 @@
 
 mod checkpoints;
 mod golden;
+mod images;
 mod models;
 mod recipes;
 mod runs;
 mod support;
+mod text;

@@ -24,15 +24,18 @@ pub struct BatchNormConfig {
     pub eps: f64,
     /// Share of the batch's statistics in the new running ones.
     pub momentum: f64,
+    /// Initial value of the weights: 1, or 0 for a branch that begins as nothing.
+    pub initial_weight: f64,
 }
 
 impl BatchNormConfig {
-    /// PyTorch's `eps` of 1e-5 and momentum of 0.1.
+    /// PyTorch's `eps` of 1e-5, momentum of 0.1 and initial weight of 1.
     pub fn new(channels: usize) -> Self {
         Self {
             channels,
             eps: 1e-5,
             momentum: 0.1,
+            initial_weight: 1.0,
         }
     }
 }
@@ -48,7 +51,7 @@ impl BatchNormConfig {
 /// one less). In evaluation m and v are the running ones. Input and output `(batch, channels, d1 .. dN)` with any number
 /// of grid dimensions.
 ///
-/// Variables: `weight`, initially 1, and `bias`, initially 0; buffers `running_mean`, initially 0, and `running_var`,
+/// Variables: `weight`, initially 1 unless configured otherwise, and `bias`, initially 0; buffers `running_mean`, initially 0, and `running_var`,
 /// initially 1, all `(channels)`: PyTorch's names. The buffers are saved and loaded with the variables, but never get a gradient
 /// ([`is_buffer`]).
 ///
@@ -84,7 +87,7 @@ impl BatchNorm {
     pub fn new(config: &BatchNormConfig, vb: VarBuilder) -> Result<Self> {
         let get = |name, value| vb.get_with_hints(config.channels, name, Init::Const(value));
         Ok(Self {
-            weight: get("weight", 1.0)?,
+            weight: get("weight", config.initial_weight)?,
             bias: get("bias", 0.0)?,
             running_mean: get("running_mean", 0.0)?,
             running_var: get("running_var", 1.0)?,
@@ -100,38 +103,72 @@ impl BatchNorm {
     /// [`Error::Shape`] (wrapped in candle's error) for another number of channels, or in training for less than two values a
     /// channel, which have no variance.
     pub fn forward_t(&self, xs: &Tensor, ctx: &Context) -> Result<Tensor> {
+        self.check(xs.dims(), ctx)?;
+        let fused = storage::supported(xs) && xs.elem_count() > 0;
+        if !fused && !ctx.is_training() {
+            let (mean, variance) = (&self.running_mean, &self.running_var);
+            return self.normalize(xs, &mean.detach(), &variance.detach());
+        }
+        self.with_statistics(xs.elem_count(), ctx, |given| {
+            if fused {
+                ops::batch_norm(xs, &self.weight, &self.bias, self.eps, given)
+            } else {
+                self.compose(xs)
+            }
+        })
+    }
+
+    /// The layer behind a convolution without bias, and a ReLU behind it if `activated`, as one operation of the CPU.
+    pub(crate) fn convolved(
+        &self,
+        xs: &Tensor,
+        weight: &Tensor,
+        sizes: ops::Convolution,
+        activated: bool,
+        ctx: &Context,
+    ) -> Result<Tensor> {
+        let [rows, columns] = sizes.output();
+        let dims = [sizes.batch, sizes.outputs, rows, columns];
+        self.check(&dims, ctx)?;
+        self.with_statistics(dims.iter().product(), ctx, |given| {
+            let parameters = [weight, &self.weight, &self.bias];
+            ops::normed_convolution(xs, parameters, sizes, (self.eps, given), activated)
+        })
+    }
+
+    fn check(&self, dims: &[usize], ctx: &Context) -> Result<()> {
         let channels = self.weight.elem_count();
         let refuse = |expected| {
             Err(Error::Shape {
                 operation: "batch norm",
                 name: "the input",
                 expected,
-                found: xs.dims().to_vec(),
+                found: dims.to_vec(),
             }
             .into())
         };
-        if xs.dims().get(1) != Some(&channels) {
+        if dims.get(1) != Some(&channels) {
             return refuse(format!("(batch, {channels}, ..)"));
         }
-        let count = xs.elem_count() / channels.max(1);
+        let count = dims.iter().product::<usize>() / channels.max(1);
         if ctx.is_training() && count < 2 {
             return refuse("at least two values a channel in training".to_owned());
         }
-        let fused = storage::supported(xs) && xs.elem_count() > 0;
+        Ok(())
+    }
+
+    /// Normalises with the running statistics, or in training with those of the batch, by which the running ones move.
+    fn with_statistics(
+        &self,
+        elements: usize,
+        ctx: &Context,
+        normalize: impl FnOnce(Option<ops::Statistics>) -> Result<(Tensor, ops::Statistics)>,
+    ) -> Result<Tensor> {
         if !ctx.is_training() {
-            if !fused {
-                let (mean, variance) = (&self.running_mean, &self.running_var);
-                return self.normalize(xs, &mean.detach(), &variance.detach());
-            }
-            let given = self.running()?;
-            let (weight, bias) = (&self.weight, &self.bias);
-            return Ok(ops::batch_norm(xs, weight, bias, self.eps, Some(given))?.0);
+            return Ok(normalize(Some(self.running()?))?.0);
         }
-        let (ys, statistics) = if fused {
-            ops::batch_norm(xs, &self.weight, &self.bias, self.eps, None)?
-        } else {
-            self.compose(xs)?
-        };
+        let (ys, statistics) = normalize(None)?;
+        let count = elements / self.weight.elem_count().max(1);
         self.update(&statistics, count as f64)?;
         Ok(ys)
     }
