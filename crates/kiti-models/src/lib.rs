@@ -7,6 +7,7 @@ pub mod evaluate;
 pub mod fno;
 pub mod golden;
 pub mod model;
+pub mod oformer;
 pub mod operator;
 pub mod recipe;
 pub mod rollout;

@@ -4,6 +4,8 @@ mod checkpoints;
 mod data_kinds;
 mod golden;
 mod models;
+mod oformer;
+mod options;
 mod recipes;
 mod runs;
 mod support;
