@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod comparison;
+pub mod diagnostics;
 pub mod error;
 pub mod evaluate;
 pub mod fno;
