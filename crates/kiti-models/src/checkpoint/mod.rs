@@ -17,10 +17,10 @@ use candle::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 pub use model_file::{
-    METADATA_KEY, ModelDescription, describe_model, load_model, load_weights, locate_model,
-    save_model,
+    METADATA_KEY, describe_model, load_model, load_weights, locate_model, save_model,
 };
 
+use crate::model::ModelDescription;
 use crate::{Error, Result};
 
 /// Name of a model's file.
@@ -45,6 +45,12 @@ pub struct Progress {
     pub timing_bytes: u64,
     /// Seconds of work so far, interruptions left out.
     pub elapsed_seconds: f64,
+    /// Smallest error on the validation samples so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_validation: Option<f64>,
+    /// Evaluations since then.
+    #[serde(default)]
+    pub evaluations_without_gain: usize,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle::Tensor;
-use kiti_data::Field;
 use kiti_data::field_io;
 use kiti_nn::condensation::{self, Measures};
 use rayon::prelude::*;
@@ -16,8 +14,8 @@ use super::plan;
 use super::session::Session;
 use super::trainer::initial_variables;
 use crate::checkpoint::save_model;
-use crate::evaluate::predict;
-use crate::fno::Fno;
+use crate::diagnostics::FieldDiagnostics;
+use crate::task::Measure;
 use crate::{Error, Result};
 
 /// The content of `result.json`.
@@ -28,8 +26,14 @@ pub struct RunResult {
     pub title: String,
     /// Recipe, variant, seed, commit, device, threads.
     pub circumstances: Circumstances,
+    /// What `evaluation` in the metrics measures.
+    #[serde(default)]
+    pub measure: Measure,
     /// Metrics of the last epoch: no epoch is chosen by its test error.
     pub last: EpochMetrics,
+    /// How the final model errs on each test set of fields.
+    #[serde(default)]
+    pub diagnostics: BTreeMap<String, FieldDiagnostics>,
     /// What it cost.
     pub cost: Cost,
     /// How condensed each weight is, beside the same weight before training and random numbers.
@@ -93,9 +97,13 @@ pub fn write_result(path: &Path, result: &RunResult) -> Result<()> {
 /// The final model, its predictions and the result, the result last.
 pub(super) fn write_all(session: &Session<'_>) -> Result<RunResult> {
     let files = &session.directory.files;
-    let tensors = session.store.tensors();
+    let tensors = session.evaluated_weights();
     save_model(&files.model(), &session.description, &tensors)?;
-    write_predictions(session, &files.predictions())?;
+    let model = session.evaluated_model()?;
+    let predictions = session.task.predictions(&model, session.device)?;
+    if !predictions.is_empty() {
+        field_io::write(files.predictions(), &predictions)?;
+    }
     let metrics: Vec<EpochMetrics> = read_lines(&files.metrics())?;
     let timing: Vec<EpochTiming> = read_lines(&files.timing())?;
     let Some(last) = metrics.last().cloned() else {
@@ -104,12 +112,14 @@ pub(super) fn write_all(session: &Session<'_>) -> Result<RunResult> {
             "expected a line for every epoch, found none",
         ));
     };
-    let (training_step_flops, inference_flops) = plan::counted(session.recipe);
+    let (training_step_flops, inference_flops) = plan::counted(session.recipe)?;
     let mut steps: Vec<f64> = timing.iter().map(|epoch| epoch.step_seconds).collect();
     let result = RunResult {
         title: session.recipe.title.clone(),
         circumstances: session.circumstances.clone(),
+        measure: session.task.measure(),
         last,
+        diagnostics: session.task.diagnostics(&model, session.device)?,
         cost: Cost {
             parameters: session.store.parameter_count(),
             training_step_flops,
@@ -128,7 +138,7 @@ fn condensation(session: &Session<'_>) -> Result<Vec<WeightCondensation>> {
     let seed = session.circumstances.seed;
     let initial = initial_variables(session.recipe, seed, session.device)?.tensors();
     let mut initial = condensation::neurons(&initial)?;
-    let trained = condensation::neurons(&session.store.tensors())?;
+    let trained = condensation::neurons(&session.evaluated_weights())?;
     let pairs: Vec<_> = trained
         .into_iter()
         .filter_map(|(weight, neurons)| Some((initial.remove(&weight)?, weight, neurons)))
@@ -146,31 +156,6 @@ fn condensation(session: &Session<'_>) -> Result<Vec<WeightCondensation>> {
             })
         })
         .collect()
-}
-
-/// The first sample of every set: `SET.input`, `SET.truth`, `SET.prediction`, each `(d1 .. dN, snapshots)`.
-fn write_predictions(session: &Session<'_>, path: &Path) -> Result<()> {
-    let model: Fno = session.detached_model()?;
-    let mut arrays = BTreeMap::new();
-    for (set, (inputs, targets)) in session.fields.sets() {
-        let steps = targets.shape().last().copied().unwrap_or(1);
-        let (input, truth) = (first_sample(inputs)?, first_sample(targets)?);
-        let prediction = predict(&model, &batch_of_one(&input)?, steps, session.device)?;
-        arrays.insert(format!("{set}.prediction"), first_sample(&prediction)?);
-        arrays.insert(format!("{set}.input"), input);
-        arrays.insert(format!("{set}.truth"), truth);
-    }
-    Ok(field_io::write(path, &arrays)?)
-}
-
-fn first_sample(field: &Field) -> Result<Field> {
-    let tensor: Tensor = field.to_tensor(&candle::Device::Cpu)?;
-    Ok(Field::from_tensor(&tensor.get(0)?)?)
-}
-
-fn batch_of_one(field: &Field) -> Result<Field> {
-    let tensor = field.to_tensor(&candle::Device::Cpu)?;
-    Ok(Field::from_tensor(&tensor.unsqueeze(0)?)?)
 }
 
 /// The middle value, or the mean of the two middle ones; NaN of none.

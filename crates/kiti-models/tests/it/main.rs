@@ -1,9 +1,13 @@
 //! Tests of kiti-models across its modules.
 
 mod checkpoints;
+mod data_kinds;
+mod diagnostics;
 mod golden;
 mod images;
 mod models;
+mod oformer;
+mod options;
 mod recipes;
 mod runs;
 mod support;
