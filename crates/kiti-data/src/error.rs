@@ -239,6 +239,28 @@ pub enum Error {
         /// Why it does not.
         reason: String,
     },
+    /// One sample of a data set is not what it must be.
+    #[error("{}, {place}: expected {expected}, found {found}; repair or remove it", path.display())]
+    Sample {
+        /// The file.
+        path: PathBuf,
+        /// Where in it: a record, a line, a row.
+        place: String,
+        /// What a sample must be.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A path holds no data set of the kind that is asked for.
+    #[error("{}: expected {expected}, found {found}", path.display())]
+    NoDataset {
+        /// The file or folder.
+        path: PathBuf,
+        /// What could be read.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
     /// The platform names no directory for caches.
     #[error(
         "no cache directory: expected the variable KITI_CACHE or a home directory, found \

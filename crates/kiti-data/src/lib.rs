@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`pde`] | generators: heat, Burgers, Navier-Stokes, Darcy, checked against exact solutions |
 //! | [`cache`] | generated data on disk, addressed by the settings that made it, checked by SHA-256 |
+//! | [`vision`] | images with their classes: CIFAR-10, CIFAR-100, folders; augmentation |
 //! | [`loader`] | seeded, resumable batches, gathered ahead on a thread |
 //! | [`field_io`] | arrays from `.npy`, `.npz`, `.safetensors`, `.mat` and HDF5 files, and to the first three |
 //! | [`field_set`] | data sets in such files: a manifest says which array is what |
@@ -32,6 +33,8 @@
 //! # Ok::<(), kiti_data::Error>(())
 //! ```
 
+mod ahead;
+mod archive;
 pub mod atomic_file;
 pub mod cache;
 mod checksum;
@@ -41,8 +44,10 @@ pub mod field_set;
 pub mod loader;
 pub mod manifest;
 pub mod metrics;
+mod parquet_table;
 pub mod pde;
 pub mod transform;
+pub mod vision;
 
 pub use error::{Error, Result};
 pub use field_io::Field;

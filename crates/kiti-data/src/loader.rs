@@ -218,12 +218,12 @@ impl Loader {
 
     /// The rows of the data set in the order of an epoch.
     pub fn order(&self, epoch: u64) -> Vec<usize> {
-        let mut rows: Vec<_> = (0..self.data.len()).collect();
-        if self.settings.shuffle {
-            let words = [epoch as u32, (epoch >> 32) as u32, 0];
-            Stream::new(self.order_seed, words).shuffle(&mut rows);
-        }
-        rows
+        epoch_order(
+            self.data.len(),
+            self.settings.shuffle,
+            self.order_seed,
+            epoch,
+        )
     }
 
     /// The batches of an epoch.
@@ -241,6 +241,16 @@ impl Loader {
         };
         Batches::start(plan, first, self.settings.prefetch, self.device.clone())
     }
+}
+
+/// The numbers below `rows` in the order of an epoch: shuffled by `(seed, epoch)`, or as they are.
+pub(crate) fn epoch_order(rows: usize, shuffle: bool, seed: u64, epoch: u64) -> Vec<usize> {
+    let mut order: Vec<_> = (0..rows).collect();
+    if shuffle {
+        let words = [epoch as u32, (epoch >> 32) as u32, 0];
+        Stream::new(seed, words).shuffle(&mut order);
+    }
+    order
 }
 
 /// What an epoch consists of.
