@@ -8,6 +8,7 @@ use kiti_data::Field;
 use kiti_data::field_io::{Format, read_array, write};
 use kiti_models::checkpoint::load_model;
 use kiti_models::evaluate::predict;
+use kiti_models::operator::Operator;
 
 use crate::cli::PredictArguments;
 use crate::failure::{Failure, Outcome};
@@ -26,19 +27,24 @@ pub fn run(arguments: &PredictArguments) -> Outcome {
         check_picture_name(picture)?;
     }
     let device = arguments.device.open()?;
-    let (config, model) = load_model(&arguments.checkpoint, &device)?;
-    let input = read_array(&arguments.input, arguments.array.as_deref())?;
-    let rank = config.dims() + 2;
+    let model = load_model(&arguments.checkpoint, &device)?;
+    let operator = model.operator();
+    let mut input = read_array(&arguments.input, arguments.array.as_deref())?;
+    let dims = operator.dims();
+    if input.shape().len() == dims + 1 {
+        let shape = [input.shape(), &[1]].concat();
+        input = Field::new(shape, input.data().clone())?;
+    }
+    let rank = dims + 2;
     if input.shape().len() != rank {
         return Err(Failure::refused(format!(
-            "{}: expected {rank} axes (samples, {} of the grid, snapshots), found shape {:?}; reshape the array",
+            "{}: expected {rank} axes (samples, {dims} of the grid, snapshots), found shape {:?}; reshape the array",
             arguments.input.display(),
-            config.dims(),
             input.shape()
         )));
     }
-    config.check_grid(&input.shape()[1..rank - 1])?;
-    let predicted = predict(&model, &input, arguments.snapshots, &device)?;
+    operator.check_grid(&input.shape()[1..rank - 1])?;
+    let predicted = predict(operator, &input, arguments.snapshots, &device)?;
     if let Some(path) = &arguments.picture {
         let last = input.shape()[rank - 1] - 1;
         let given = shown(&input, "last given", last)?;

@@ -33,7 +33,6 @@
 //! # Ok::<(), kiti_data::Error>(())
 //! ```
 
-mod ahead;
 mod archive;
 pub mod atomic_file;
 pub mod cache;

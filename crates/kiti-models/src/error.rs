@@ -111,19 +111,6 @@ pub enum Error {
         /// The shape found.
         found: Vec<usize>,
     },
-    /// Data hold a number that is not finite.
-    #[error(
-        "{name}: the value at {index:?} is {value}; training needs finite numbers: \
-         repair or regenerate the data"
-    )]
-    NotFiniteData {
-        /// Which data.
-        name: String,
-        /// Where in the array.
-        index: Vec<usize>,
-        /// The value.
-        value: f64,
-    },
     /// Training produced a number that is not finite.
     #[error(
         "training stopped: {what} is {value} at step {step} (epoch {epoch}); first in {place}; \

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle::{Device, Tensor};
+use candle::{DType, Device, Tensor};
 use kiti_data::Field;
+use kiti_data::loader::Dataset;
 use kiti_nn::context::Context;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::load_model;
-use crate::data::HeatFields;
-use crate::fno::Fno;
+use crate::operator::Operator;
 use crate::recipe::Recipe;
-use crate::rollout::roll_out;
+use crate::task;
+use crate::task::with_channels;
 use crate::{Error, Result};
 
 /// How well a model predicts one set of samples.
@@ -34,39 +35,33 @@ impl Evaluation {
     }
 }
 
-/// Evaluates `model` on trajectories: rolls it out over the snapshots of `targets`, `batch_size` samples at a
-/// time, in evaluation mode.
+/// Evaluates `model` on samples: rolls it out over the snapshots of the targets, `batch_size` samples at a time, in
+/// evaluation mode.
 ///
-/// `inputs` is `(N, d1 .. dN, in_channels)`, `targets` `(N, d1 .. dN, K)`. Norms are summed in double precision.
-/// Built from detached weights, a model keeps no graph here: see [`Fno::forward_t`].
+/// Inputs are `(N, d1 .. dN, in_channels)`, targets `(N, d1 .. dN, K out_channels)`; an axis of one channel may be
+/// missing. Norms are summed in double precision. Built from detached weights, a model keeps no graph here.
 ///
 /// # Errors
 ///
-/// Those of [`roll_out`].
+/// Those of [`Operator::roll_out`]; samples that cannot be read.
 pub fn evaluate(
-    model: &Fno,
-    inputs: &Field,
-    targets: &Field,
+    model: &dyn Operator,
+    data: &Dataset,
     batch_size: usize,
     device: &Device,
 ) -> Result<Evaluation> {
-    let steps = *targets.shape().last().unwrap_or(&0);
     let mut samples = Vec::new();
-    let inputs = inputs.to_tensor(&Device::Cpu)?;
-    let targets = targets.to_tensor(&Device::Cpu)?;
-    let count = inputs.dim(0)?;
-    for start in (0..count).step_by(batch_size.max(1)) {
-        let size = batch_size.max(1).min(count - start);
-        let batch = inputs
-            .narrow(0, start, size)?
-            .contiguous()?
-            .to_device(device)?;
-        let predicted = predict_tensor(model, &batch, steps)?.to_device(&Device::Cpu)?;
-        let truth = targets.narrow(0, start, size)?;
-        for sample in 0..size {
+    for start in (0..data.len()).step_by(batch_size.max(1)) {
+        let rows: Vec<usize> = (start..(start + batch_size.max(1)).min(data.len())).collect();
+        let inputs = data.inputs().rows(&rows)?.into_tensor(device)?;
+        let inputs = with_channels(&inputs, model.dims())?;
+        let truth = data.targets().rows(&rows)?.into_tensor(&Device::Cpu)?;
+        let truth = with_channels(&truth, model.dims())?;
+        let steps = truth.dim(truth.rank() - 1)? / model.out_channels();
+        let predicted = predict_tensor(model, &inputs, steps)?.to_device(&Device::Cpu)?;
+        for sample in 0..rows.len() {
             let values = |tensor: &Tensor| -> Result<Vec<f32>> {
-                let flat = tensor.get(sample)?.flatten_all()?;
-                Ok(flat.to_dtype(candle::DType::F32)?.to_vec1()?)
+                Ok(tensor.get(sample)?.flatten_all()?.to_vec1()?)
             };
             samples.push(relative_error(&values(&predicted)?, &values(&truth)?));
         }
@@ -85,39 +80,19 @@ fn relative_error(prediction: &[f32], truth: &[f32]) -> f64 {
     (difference / size).sqrt()
 }
 
-/// Evaluates `model` on every test set of a recipe; `train` is the training samples.
+/// Evaluates a saved model (file, checkpoint or run) on the sets of `recipe`.
 ///
 /// # Errors
 ///
-/// Those of [`evaluate`].
-pub fn evaluate_sets(
-    model: &Fno,
-    fields: &HeatFields,
-    batch_size: usize,
-    device: &Device,
-) -> Result<BTreeMap<String, f64>> {
-    let mut results = BTreeMap::new();
-    for (name, (inputs, targets)) in fields.sets() {
-        let found = evaluate(model, inputs, targets, batch_size, device)?;
-        results.insert(name.to_owned(), found.relative_l2);
-    }
-    Ok(results)
-}
-
-/// Evaluates a saved model (file, checkpoint or run) on the test sets of `recipe`.
-///
-/// # Errors
-///
-/// Those of [`load_model`] and [`evaluate`], and of the data.
+/// Those of [`load_model`], of the data, and of the evaluation.
 pub fn evaluate_checkpoint(
     path: &Path,
     recipe: &Recipe,
     cache: &kiti_data::cache::Cache,
     device: &Device,
 ) -> Result<BTreeMap<String, f64>> {
-    let (_, model) = load_model(path, device)?;
-    let fields = HeatFields::load(recipe, cache)?;
-    evaluate_sets(&model, &fields, recipe.evaluation.batch_size, device)
+    let model = load_model(path, device)?;
+    task::load(recipe, cache, &|_, _| {})?.evaluate(&model, device)
 }
 
 /// Evaluates a saved model on trajectories of one's own: `fields` is `(N, d1 .. dN, in_channels + K)`, of which the
@@ -132,40 +107,47 @@ pub fn evaluate_fields(
     batch_size: usize,
     device: &Device,
 ) -> Result<Evaluation> {
-    let (config, model) = load_model(path, device)?;
+    let model = load_model(path, device)?;
+    let operator = model.operator();
     fields.check_finite("fields")?;
+    let given = operator.in_channels();
     let snapshots = *fields.shape().last().unwrap_or(&0);
-    if snapshots <= config.in_channels || fields.shape().len() != config.dims() + 2 {
+    if snapshots <= given || fields.shape().len() != operator.dims() + 2 {
         return Err(Error::Shape {
             name: "fields".to_owned(),
             expected: format!(
-                "(samples, {} grid dimensions, more than {} snapshots)",
-                config.dims(),
-                config.in_channels
+                "(samples, {} grid dimensions, more than {given} snapshots)",
+                operator.dims(),
             ),
             found: fields.shape().to_vec(),
         });
     }
-    let inputs = fields.narrow_last(0, config.in_channels)?;
-    let targets = fields.narrow_last(config.in_channels, snapshots - config.in_channels)?;
-    evaluate(&model, &inputs, &targets, batch_size, device)
+    let inputs = fields.narrow_last(0, given)?;
+    let targets = fields.narrow_last(given, snapshots - given)?;
+    let data = Dataset::new(inputs, targets)?;
+    evaluate(operator, &data, batch_size, device)
 }
 
-/// Predicts `steps` snapshots from `fields` `(N, d1 .. dN, >= in_channels)`, of which the last `in_channels` snapshots are
-/// used: `(N, d1 .. dN, steps)`.
+/// Predicts `steps` times after `fields` `(N, d1 .. dN, >= in_channels)`, of which the last `in_channels` snapshots are
+/// used: `(N, d1 .. dN, steps out_channels)`. An axis of one channel may be missing.
 ///
 /// # Errors
 ///
-/// [`Error::Shape`] for fields with too few snapshots; [`Error::Data`] for NaN; those of
-/// [`roll_out`].
-pub fn predict(model: &Fno, fields: &Field, steps: usize, device: &Device) -> Result<Field> {
+/// [`Error::Shape`] for fields with too few snapshots; [`Error::Data`] for NaN; those of [`Operator::roll_out`].
+pub fn predict(
+    model: &dyn Operator,
+    fields: &Field,
+    steps: usize,
+    device: &Device,
+) -> Result<Field> {
     fields.check_finite("fields")?;
-    let config = model.config();
-    let snapshots = *fields.shape().last().unwrap_or(&0);
-    let Some(first) = snapshots.checked_sub(config.in_channels) else {
+    let wanted = model.in_channels();
+    let history = with_channels(&fields.to_tensor(device)?, model.dims())?;
+    let last = history.rank() - 1;
+    let Some(first) = history.dim(last)?.checked_sub(wanted) else {
         return Err(Error::Shape {
             name: "fields".to_owned(),
-            expected: format!("at least {} snapshots on the last axis", config.in_channels),
+            expected: format!("at least {wanted} snapshots on the last axis"),
             found: fields.shape().to_vec(),
         });
     };
@@ -176,16 +158,14 @@ pub fn predict(model: &Fno, fields: &Field, steps: usize, device: &Device) -> Re
             found: vec![0],
         });
     }
-    let history = fields
-        .narrow_last(first, config.in_channels)?
-        .to_tensor(device)?;
-    let history = history.to_dtype(candle::DType::F32)?;
+    let history = history.narrow(last, first, wanted)?.contiguous()?;
     Ok(Field::from_tensor(&predict_tensor(
         model, &history, steps,
     )?)?)
 }
 
-fn predict_tensor(model: &Fno, history: &Tensor, steps: usize) -> Result<Tensor> {
-    let predictions = roll_out(model, history, steps, &Context::evaluate())?;
-    Ok(Tensor::cat(&predictions, history.rank() - 1)?)
+fn predict_tensor(model: &dyn Operator, history: &Tensor, steps: usize) -> Result<Tensor> {
+    let predictions = model.roll_out(history, steps, &Context::evaluate())?;
+    let predicted = Tensor::cat(&predictions, history.rank() - 1)?;
+    Ok(predicted.to_dtype(DType::F32)?)
 }

@@ -4,19 +4,38 @@ use candle::Tensor;
 use kiti_nn::context::Context;
 use kiti_nn::loss::{Reduction, relative_l2};
 
-use crate::fno::Fno;
+use crate::operator::Operator;
 use crate::{Error, Result};
 
-/// Predicts `steps` snapshots, each `(batch, d1 .. dN, 1)`.
+/// Predicts `steps` snapshots, each `(batch, d1 .. dN, out_channels)`, in the model's own way.
 ///
-/// `history` is `(batch, d1 .. dN, in_channels)`, the last `in_channels` snapshots in the order of time; prediction k is made
-/// from the last `in_channels` of history and earlier predictions, as application k of each residual.
-/// Gradients flow through all of it where the model has variables.
+/// `history` is `(batch, d1 .. dN, in_channels)`, snapshots in the order of time. Gradients flow through all of it where
+/// the model has variables.
 ///
 /// # Errors
 ///
-/// Those of [`Fno::forward_t`]; [`Error::Shape`] for a model with other than one output channel.
-pub fn roll_out(model: &Fno, history: &Tensor, steps: usize, ctx: &Context) -> Result<Vec<Tensor>> {
+/// Those of [`Operator::roll_out`].
+pub fn roll_out(
+    model: &dyn Operator,
+    history: &Tensor,
+    steps: usize,
+    ctx: &Context,
+) -> Result<Vec<Tensor>> {
+    model.roll_out(history, steps, ctx)
+}
+
+/// Rolls a model out by its own predictions: prediction k is made from the last `in_channels` of history and earlier
+/// predictions, as application k of each residual.
+///
+/// # Errors
+///
+/// Those of [`Operator::forward_t`].
+pub fn feed_back<O: Operator + ?Sized>(
+    model: &O,
+    history: &Tensor,
+    steps: usize,
+    ctx: &Context,
+) -> Result<Vec<Tensor>> {
     let mut predictions: Vec<Tensor> = Vec::with_capacity(steps);
     for step in 0..steps {
         let window = window(model, history, &predictions)?;
@@ -25,25 +44,27 @@ pub fn roll_out(model: &Fno, history: &Tensor, steps: usize, ctx: &Context) -> R
     Ok(predictions)
 }
 
-/// The training loss: `sum_k sum_b |p_kb - t_kb| / |t_kb|` over the `K` snapshots of the roll-out and the samples of the
+/// The training loss: `sum_k sum_b |p_kb - t_kb| / |t_kb|` over the `K` steps of the roll-out and the samples of the
 /// batch, a scalar.
 ///
-/// `targets` is `(batch, d1 .. dN, K)`.
+/// `targets` is `(batch, d1 .. dN, K out_channels)`, step by step.
 ///
 /// # Errors
 ///
 /// Those of [`roll_out`].
 pub fn roll_out_loss(
-    model: &Fno,
+    model: &dyn Operator,
     history: &Tensor,
     targets: &Tensor,
     ctx: &Context,
 ) -> Result<Tensor> {
     let last = targets.rank() - 1;
-    let steps = targets.dim(last)?;
+    let channels = model.out_channels();
+    let steps = targets.dim(last)? / channels;
     let mut total: Option<Tensor> = None;
     for (step, prediction) in roll_out(model, history, steps, ctx)?.iter().enumerate() {
-        let loss = relative_l2(prediction, &targets.narrow(last, step, 1)?, Reduction::Sum)?;
+        let target = targets.narrow(last, step * channels, channels)?;
+        let loss = relative_l2(prediction, &target, Reduction::Sum)?;
         total = Some(match total {
             None => loss,
             Some(sum) => (sum + loss)?,
@@ -51,18 +72,18 @@ pub fn roll_out_loss(
     }
     total.ok_or_else(|| Error::Shape {
         name: "targets".to_owned(),
-        expected: "at least one snapshot on the last axis".to_owned(),
+        expected: format!("at least {channels} channels on the last axis"),
         found: targets.dims().to_vec(),
     })
 }
 
-/// Where a roll-out first leaves the finite numbers, as `roll-out step K, PLACE`; none if it never does.
+/// Where a roll-out first leaves the finite numbers, as `PLACE (roll-out step K)`; none if it never does.
 ///
 /// # Errors
 ///
 /// Those of [`roll_out`].
 pub fn first_not_finite(
-    model: &Fno,
+    model: &dyn Operator,
     history: &Tensor,
     steps: usize,
     ctx: &Context,
@@ -79,24 +100,31 @@ pub fn first_not_finite(
     Ok(None)
 }
 
-fn window(model: &Fno, history: &Tensor, predictions: &[Tensor]) -> Result<Tensor> {
-    let config = model.config();
-    if config.out_channels != 1 {
-        return Err(Error::Shape {
-            name: "model output".to_owned(),
-            expected: "1 channel, the next snapshot".to_owned(),
-            found: vec![config.out_channels],
-        });
-    }
+/// The last `in_channels` channels of history and predictions.
+fn window<O: Operator + ?Sized>(
+    model: &O,
+    history: &Tensor,
+    predictions: &[Tensor],
+) -> Result<Tensor> {
     if predictions.is_empty() {
         return Ok(history.clone());
     }
-    let (last, size) = (history.rank() - 1, config.in_channels);
-    let seen = predictions.len().min(size);
+    let (last, size, each) = (
+        history.rank() - 1,
+        model.in_channels(),
+        model.out_channels(),
+    );
+    let seen = predictions.len().min(size.div_ceil(each));
     let mut parts = Vec::with_capacity(size);
-    if seen < size {
-        parts.push(history.narrow(last, seen, size - seen)?.contiguous()?);
+    if seen * each < size {
+        let old = size - seen * each;
+        parts.push(history.narrow(last, size - old, old)?.contiguous()?);
     }
     parts.extend_from_slice(&predictions[predictions.len() - seen..]);
-    Ok(Tensor::cat(&parts, last)?)
+    let joined = Tensor::cat(&parts, last)?;
+    let surplus = joined.dim(last)? - size;
+    if surplus == 0 {
+        return Ok(joined);
+    }
+    Ok(joined.narrow(last, surplus, size)?.contiguous()?)
 }

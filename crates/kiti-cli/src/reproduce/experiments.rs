@@ -27,31 +27,53 @@ pub struct Profile {
 }
 
 /// Every experiment.
-pub const EXPERIMENTS: &[Experiment] = &[Experiment {
-    name: "heat",
-    profiles: &[
-        Profile {
-            name: "smoke",
-            variants: Variant::ALL,
-            seeds: 1,
-        },
-        Profile {
-            name: "quick",
-            variants: CLAIM,
-            seeds: 3,
-        },
-        Profile {
-            name: "trial",
-            variants: TRIAL,
-            seeds: 3,
-        },
-        Profile {
-            name: "paper",
-            variants: CLAIM,
-            seeds: 3,
-        },
-    ],
-}];
+pub const EXPERIMENTS: &[Experiment] = &[
+    Experiment {
+        name: "heat",
+        profiles: &[SMOKE, QUICK, HEAT_TRIAL, paper(3)],
+    },
+    Experiment {
+        name: "burgers",
+        profiles: &[SMOKE, QUICK, paper(5)],
+    },
+    Experiment {
+        name: "navier-stokes",
+        profiles: &[SMOKE, QUICK, paper(5)],
+    },
+    Experiment {
+        name: "darcy",
+        profiles: &[SMOKE, QUICK, paper(5)],
+    },
+];
+
+/// Every residual for a few steps.
+const SMOKE: Profile = Profile {
+    name: "smoke",
+    variants: Variant::ALL,
+    seeds: 1,
+};
+
+/// Minutes on two cores.
+const QUICK: Profile = Profile {
+    name: "quick",
+    variants: CLAIM,
+    seeds: 3,
+};
+
+const HEAT_TRIAL: Profile = Profile {
+    name: "trial",
+    variants: TRIAL,
+    seeds: 3,
+};
+
+/// The published settings.
+const fn paper(seeds: u32) -> Profile {
+    Profile {
+        name: "paper",
+        variants: CLAIM,
+        seeds,
+    }
+}
 
 const CLAIM: &[Variant] = &[
     Variant::Additive,

@@ -70,6 +70,28 @@ impl Progress {
         }
     }
 
+    fn data(&mut self, set: &str, finished: usize, samples: usize) {
+        if let Some(bar) = &self.bar {
+            bar.set_draw_target(ProgressDrawTarget::stdout_with_hz(8));
+            bar.set_length(samples as u64);
+            bar.set_position(finished as u64);
+            if let Ok(style) =
+                ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}, {eta} left")
+            {
+                bar.set_style(style);
+            }
+            bar.set_message(format!("samples of {set}"));
+            return;
+        }
+        let due = self
+            .last_line
+            .is_none_or(|last| last.elapsed() >= LINE_INTERVAL);
+        if due {
+            self.last_line = Some(Instant::now());
+            self.say(&format!("samples of {set}: {finished} of {samples}"));
+        }
+    }
+
     fn say(&self, text: &str) {
         let text = if self.label.is_empty() {
             text.to_owned()
@@ -136,6 +158,14 @@ impl Progress {
 impl Observer for Progress {
     fn observe(&mut self, event: &Event<'_>) -> ControlFlow<()> {
         let stop = match event {
+            Event::Data {
+                set,
+                finished,
+                samples,
+            } => {
+                self.data(set, *finished, *samples);
+                false
+            }
             Event::Started {
                 plan,
                 resumed_epochs,

@@ -126,6 +126,20 @@ impl FieldSet {
         self.inputs.samples()
     }
 
+    /// Shapes of a sample's input and output, axes in the order of [`Axis`].
+    pub fn sample_shapes(&self) -> (Vec<usize>, Vec<usize>) {
+        (self.inputs.sample_shape(), self.outputs.sample_shape())
+    }
+
+    /// Number of samples of a split.
+    ///
+    /// # Errors
+    /// [`Error::Manifest`] for a split that there is not.
+    pub fn split_len(&self, split: &str) -> Result<usize> {
+        let [first, end] = self.split(split)?;
+        Ok(end - first)
+    }
+
     /// Reads the samples of a split into memory.
     ///
     /// # Errors
@@ -227,6 +241,12 @@ impl FieldSet {
 impl Layout {
     fn samples(&self) -> usize {
         self.slices[self.sample_axis].count
+    }
+
+    /// Shape of a sample as a field has it.
+    fn sample_shape(&self) -> Vec<usize> {
+        let axes = self.order[1..].iter();
+        axes.map(|&axis| self.slices[axis].count).collect()
     }
 }
 

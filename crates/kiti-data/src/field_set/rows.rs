@@ -75,6 +75,10 @@ impl RowSource for StoredRows {
         self.end - self.first
     }
 
+    fn row_shape(&self) -> Vec<usize> {
+        self.layout.sample_shape()
+    }
+
     fn rows(&self, rows: &[usize]) -> Result<Field> {
         // In the file's order, so that neighbours come together, then back in the asked one.
         let mut sorted: Vec<_> = rows.iter().map(|row| row + self.first).collect();

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::Field;
 
 /// Row `i` holds `[i, i + 0.5]` and its target `-i`.
 fn data(rows: usize) -> Dataset {

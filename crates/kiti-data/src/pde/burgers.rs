@@ -11,13 +11,9 @@ use kiti_kinetics::rng::{Stream, derive_seed};
 
 use super::circle_random_field::CircleRandomField;
 use super::etdrk4::{Etdrk4, Mode, steps_across};
-use super::function_pairs::{FunctionPairs, Observer, SampleShape};
+use super::function_pairs::{FunctionPairs, Observer, PairGenerator, SampleShape};
 use super::settings::{require, require_count, require_not_negative, require_positive};
-use crate::cache::{Cache, Outcome};
 use crate::{Error, Result};
-
-/// Raised whenever the same settings begin to give other functions, so that caches notice.
-const GENERATOR_VERSION: u32 = 1;
 
 /// Settings of the Burgers data set: `u_t + u u_x = viscosity u_xx` on the circle of length 1,
 /// from a random initial function to its state at `time`.
@@ -342,18 +338,17 @@ pub fn generate(config: &BurgersConfig, observer: Observer<'_>) -> Result<Functi
     )
 }
 
-/// [`generate`], or the same functions from `cache`; says which of the two in the outcome.
-///
-/// # Errors
-/// As [`generate`] and [`Cache::get_or_generate`].
-pub fn load_or_generate(
-    config: &BurgersConfig,
-    cache: &Cache,
-    observer: Observer<'_>,
-) -> Result<(FunctionPairs, Outcome)> {
-    config.validate()?;
-    let key = (GENERATOR_VERSION, config);
-    FunctionPairs::cached(cache, "burgers", &key, || generate(config, observer))
+impl PairGenerator for BurgersConfig {
+    const NAME: &'static str = "burgers";
+    const VERSION: u32 = 1;
+
+    fn validate(&self) -> Result<()> {
+        self.validate()
+    }
+
+    fn generate(&self, observer: Observer<'_>) -> Result<FunctionPairs> {
+        generate(self, observer)
+    }
 }
 
 #[cfg(test)]

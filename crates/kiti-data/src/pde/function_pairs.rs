@@ -66,16 +66,40 @@ impl FunctionPairs {
             outputs: Field::from_f32(output_shape, outputs)?,
         })
     }
+}
 
-    /// The pairs that `generate` makes from `key`, or the same ones from `cache`.
-    pub(super) fn cached(
+/// Settings that [`FunctionPairs`] are generated from.
+pub trait PairGenerator: Serialize {
+    /// What its cache entries are called.
+    const NAME: &'static str;
+
+    /// Raised whenever the same settings begin to give other functions, so that caches notice.
+    const VERSION: u32;
+
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] names the first that is out of its range.
+    fn validate(&self) -> Result<()>;
+
+    /// Makes the pairs.
+    ///
+    /// # Errors
+    /// Those of the equation's solver.
+    fn generate(&self, observer: Observer<'_>) -> Result<FunctionPairs>;
+
+    /// Makes the pairs, or reads the same ones from `cache`; says which of the two in the outcome.
+    ///
+    /// # Errors
+    /// As [`generate`](Self::generate) and [`Cache::get_or_generate`].
+    fn load_or_generate(
+        &self,
         cache: &Cache,
-        name: &str,
-        key: &impl Serialize,
-        generate: impl FnOnce() -> Result<Self>,
-    ) -> Result<(Self, Outcome)> {
-        let mut entry = cache.get_or_generate(name, key, || {
-            let pairs = generate()?;
+        observer: Observer<'_>,
+    ) -> Result<(FunctionPairs, Outcome)> {
+        self.validate()?;
+        let mut entry = cache.get_or_generate(Self::NAME, &(Self::VERSION, self), || {
+            let pairs = self.generate(observer)?;
             Ok([
                 ("inputs".to_owned(), pairs.inputs),
                 ("outputs".to_owned(), pairs.outputs),
@@ -93,7 +117,7 @@ impl FunctionPairs {
                     available: available.clone(),
                 })
         };
-        let pairs = Self {
+        let pairs = FunctionPairs {
             inputs: take("inputs")?,
             outputs: take("outputs")?,
         };
@@ -120,3 +144,6 @@ fn reserve(what: &str, samples: usize, of_sample: &[usize]) -> Result<(Vec<usize
     values.try_reserve_exact(count).map_err(|_| too_large())?;
     Ok((shape, values))
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,5 +25,5 @@ mod settings;
 mod torus_fourier;
 
 pub use circle_random_field::CircleRandomField;
-pub use function_pairs::{FunctionPairs, Observer, Progress};
+pub use function_pairs::{FunctionPairs, Observer, PairGenerator, Progress};
 pub use gaussian_random_field::GaussianRandomField;

@@ -7,15 +7,11 @@ use serde::{Deserialize, Serialize};
 use kiti_kinetics::rng::{Stream, derive_seed};
 
 use super::etdrk4::{Etdrk4, Mode, steps_across};
-use super::function_pairs::{FunctionPairs, Observer, SampleShape};
+use super::function_pairs::{FunctionPairs, Observer, PairGenerator, SampleShape};
 use super::gaussian_random_field::GaussianRandomField;
 use super::settings::{require, require_count, require_not_negative, require_positive};
 use super::torus_fourier::{TorusFourier, TorusScratch};
-use crate::cache::{Cache, Outcome};
 use crate::{Error, Result};
-
-/// Raised whenever the same settings begin to give other fields, so that caches notice.
-const GENERATOR_VERSION: u32 = 1;
 
 /// Settings of the Navier-Stokes data set: the vorticity `w` of a flow on the unit torus,
 ///
@@ -450,18 +446,17 @@ pub fn generate(config: &NavierStokesConfig, observer: Observer<'_>) -> Result<F
     )
 }
 
-/// [`generate`], or the same fields from `cache`; says which of the two in the outcome.
-///
-/// # Errors
-/// As [`generate`] and [`Cache::get_or_generate`].
-pub fn load_or_generate(
-    config: &NavierStokesConfig,
-    cache: &Cache,
-    observer: Observer<'_>,
-) -> Result<(FunctionPairs, Outcome)> {
-    config.validate()?;
-    let key = (GENERATOR_VERSION, config);
-    FunctionPairs::cached(cache, "navier-stokes", &key, || generate(config, observer))
+impl PairGenerator for NavierStokesConfig {
+    const NAME: &'static str = "navier-stokes";
+    const VERSION: u32 = 1;
+
+    fn validate(&self) -> Result<()> {
+        self.validate()
+    }
+
+    fn generate(&self, observer: Observer<'_>) -> Result<FunctionPairs> {
+        generate(self, observer)
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use candle::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::loader::RowSource;
 use crate::{Error, Field, Result};
 
 /// Over what mean and standard deviation are taken.
@@ -85,6 +86,45 @@ impl UnitGaussianNormalizer {
             shape,
             mean,
             scale: squares.into_iter().map(deviation).collect(),
+        })
+    }
+
+    /// Global statistics of samples wherever they come from, a block of them in memory at a time.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), and rows that cannot be read.
+    pub fn fit_rows(rows: &dyn RowSource) -> Result<Self> {
+        /// Samples read at a time.
+        const BLOCK: usize = 64;
+        let every = |visit: &mut dyn FnMut(f64)| -> Result<()> {
+            for start in (0..rows.len()).step_by(BLOCK) {
+                let block: Vec<_> = (start..(start + BLOCK).min(rows.len())).collect();
+                let block = rows.rows(&block)?;
+                block.check_finite("training samples")?;
+                block.data().iter_f64().for_each(&mut *visit);
+            }
+            Ok(())
+        };
+        let (mut count, mut sum, mut squares) = (0_usize, 0., 0.);
+        every(&mut |value| {
+            count += 1;
+            sum += value;
+        })?;
+        if count < 2 {
+            return Err(Error::Shape {
+                array: "training samples".to_owned(),
+                expected: "at least two values to take a standard deviation of".to_owned(),
+                found: std::iter::once(rows.len())
+                    .chain(rows.row_shape())
+                    .collect(),
+            });
+        }
+        let mean = sum / count as f64;
+        every(&mut |value| squares += (value - mean).powi(2))?;
+        Ok(Self {
+            shape: Vec::new(),
+            mean: vec![mean],
+            scale: vec![(squares / (count - 1) as f64).sqrt() + EPS],
         })
     }
 
@@ -237,6 +277,22 @@ mod tests {
                 assert!((a - b).abs() < 1e-11);
             }
         }
+    }
+
+    #[test]
+    fn statistics_of_rows_are_those_of_the_field() {
+        // More rows than are read at a time.
+        let values: Vec<f64> = (0..200).map(|i| 5. + f64::from((i * i) % 13)).collect();
+        let field = Field::from_f64(vec![100, 2], values).unwrap();
+        let whole = UnitGaussianNormalizer::fit(&field, Statistics::Global).unwrap();
+        let rows = UnitGaussianNormalizer::fit_rows(&field).unwrap();
+        assert!((whole.mean()[0] - rows.mean()[0]).abs() < 1e-12);
+        assert!((whole.scale()[0] - rows.scale()[0]).abs() < 1e-12);
+        let one = Field::from_f64(vec![1, 1], vec![1.]).unwrap();
+        let message = UnitGaussianNormalizer::fit_rows(&one)
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("two values"), "{message}");
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl LevelTable {
 
 /// What is done to one image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Change {
+pub(crate) struct ImageChange {
     /// Down and right, in pixels.
     shift: [isize; 2],
     mirrored: bool,
@@ -116,7 +116,7 @@ pub(crate) struct Change {
     cut: Option<([isize; 2], isize)>,
 }
 
-impl Change {
+impl ImageChange {
     /// Nothing.
     pub(crate) const NONE: Self = Self {
         shift: [0, 0],
@@ -199,20 +199,18 @@ pub(crate) struct Mixing {
 }
 
 impl Mixing {
-    /// Draws the mixing of a batch in an epoch; none where nothing is mixed.
+    /// Draws the mixing of a batch of these images in an epoch; none where nothing is mixed.
     pub(crate) fn draw(
         config: &AugmentConfig,
         seed: u64,
         epoch: u64,
-        batch: usize,
-        images: usize,
+        images: &[usize],
     ) -> Option<Self> {
-        if config.mixup == 0.0 {
-            return None;
-        }
-        let mut stream = Stream::new(seed, [epoch as u32, batch as u32, 1]);
+        // An image is in one batch of an epoch: the first one's number names the batch.
+        let first = *images.first().filter(|_| config.mixup > 0.0)?;
+        let mut stream = Stream::new(seed, [epoch as u32, first as u32, 1]);
         let weight = symmetric_beta(&mut stream, config.mixup);
-        let mut partners: Vec<_> = (0..images).collect();
+        let mut partners: Vec<_> = (0..images.len()).collect();
         stream.shuffle(&mut partners);
         Some(Self { weight, partners })
     }

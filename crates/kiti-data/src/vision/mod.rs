@@ -7,16 +7,16 @@
 //! | [`folder`] | PNG and JPEG files in a folder for each class |
 //! | [`picture`] | one PNG or JPEG file |
 //! | [`augment`] | crops, flips, cutout and mixup, each decided by seed, epoch and sample |
-//! | [`batches`] | normalised batches, made ahead on threads of their own |
+//! | [`rows`] | normalised images as rows for a [`Loader`](crate::loader::Loader), which prepares them ahead on a thread |
 
 pub mod augment;
-pub mod batches;
 pub mod cifar;
 pub mod folder;
 pub mod images;
 pub mod picture;
+pub mod rows;
 
 pub use augment::AugmentConfig;
-pub use batches::{ImageBatch, ImageLoader, ImageLoaderSettings};
 pub use cifar::CifarVariant;
 pub use images::{ChannelStatistics, ImageSplits, Images};
+pub use rows::image_rows;

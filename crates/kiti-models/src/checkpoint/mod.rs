@@ -17,10 +17,10 @@ use candle::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 pub use model_file::{
-    METADATA_KEY, ModelDescription, describe_model, load_model, load_weights, locate_model,
-    save_model,
+    METADATA_KEY, describe_model, load_model, load_weights, locate_model, save_model,
 };
 
+use crate::model::ModelDescription;
 use crate::{Error, Result};
 
 /// Name of a model's file.

@@ -5,39 +5,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use candle::{Device, Tensor};
-use kiti_nn::residual::ResidualConfig;
 use kiti_nn::var_store::VarStore;
 use safetensors::SafeTensors;
-use serde::{Deserialize, Serialize};
 
 use super::strict::StrictTensors;
-use crate::fno::{Fno, FnoConfig};
+use crate::model::{Model, ModelDescription};
 use crate::recipe::ModelSection;
 use crate::{Error, Result};
 
 /// The key of the header's metadata that describes the model, as JSON. The only one: a file's bytes
 /// then depend on nothing but the model.
 pub const METADATA_KEY: &str = "kiti.model";
-
-/// What a model file says about its model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ModelDescription {
-    /// Kind and sizes.
-    #[serde(flatten)]
-    pub model: ModelSection,
-    /// The residual that it was trained with.
-    pub residual: ResidualConfig,
-}
-
-impl ModelDescription {
-    /// Describes a Fourier neural operator.
-    pub fn fno(config: &FnoConfig, residual: &ResidualConfig) -> Self {
-        Self {
-            model: ModelSection::Fno(config.clone()),
-            residual: residual.clone(),
-        }
-    }
-}
 
 /// Writes a model to `path`, whole or not at all.
 ///
@@ -63,14 +41,13 @@ pub fn save_model(
 ///
 /// [`Error::Io`], [`Error::Corrupt`] for a truncated or corrupt file or one that does not say what it is,
 /// [`Error::Tensors`] with every missing, unexpected and mis-shaped tensor.
-pub fn load_model(path: &Path, device: &Device) -> Result<(FnoConfig, Fno)> {
+pub fn load_model(path: &Path, device: &Device) -> Result<Model> {
     let path = locate_model(path)?;
     let (description, tensors) = read_model(&path, device)?;
-    let ModelSection::Fno(config) = description.model;
     let strict = StrictTensors::new(tensors);
-    let model = Fno::new(&config, &description.residual, strict.builder(device))?;
+    let model = Model::new(&description, strict.builder(device))?;
     strict.finish().map_err(Error::tensors(&path))?;
-    Ok((config, model))
+    Ok(model)
 }
 
 /// Overwrites the variables of `store` with the weights of a file, provided that the file holds the model

@@ -1,4 +1,12 @@
 //! The recipes that are part of this crate.
 
 /// Name and text of each.
-pub(super) const RECIPES: &[(&str, &str)] = &[("heat", include_str!("../../recipes/heat.toml"))];
+pub(super) const RECIPES: &[(&str, &str)] = &[
+    ("heat", include_str!("../../recipes/heat.toml")),
+    ("burgers", include_str!("../../recipes/burgers.toml")),
+    (
+        "navier-stokes",
+        include_str!("../../recipes/navier-stokes.toml"),
+    ),
+    ("darcy", include_str!("../../recipes/darcy.toml")),
+];

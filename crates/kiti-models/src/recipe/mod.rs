@@ -19,6 +19,8 @@
 //! ```
 
 mod builtin;
+pub mod data;
+mod model;
 pub mod overlay;
 mod sections;
 pub mod shape;
@@ -29,10 +31,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-pub use sections::{
-    DataSection, EvaluationSection, HeatSection, ModelSection, ResidualSection, SchedulePeriod,
-    TestSet, TrainingSection,
-};
+pub use data::{DataSection, TestSet};
+pub use model::ModelSection;
+pub use sections::{EvaluationSection, ResidualSection, SchedulePeriod, TrainingSection};
 
 use crate::{Error, Result};
 

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use kiti_data::pde::heat::{HeatConfig, Source};
-use kiti_kinetics::rng::derive_seed;
 use kiti_nn::optim::{AdamConfig, OptimizerConfig, SgdConfig};
 use kiti_nn::residual::{ResidualConfig, Variant, VariantSettings};
 use kiti_nn::schedule::LearningRateSchedule;
@@ -11,102 +9,11 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::Recipe;
+use super::data::{DataSection, HeatSection, TestSet};
+use super::model::ModelSection;
 use super::shape::Shape;
 use crate::fno::FnoConfig;
 use crate::{Error, Result};
-
-/// What is learned from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum DataSection {
-    /// The heat equation on the unit torus.
-    Heat(HeatSection),
-}
-
-/// Solutions of the heat equation, generated: see [`kiti_data::pde::heat`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct HeatSection {
-    /// Grid points along each axis of the training samples.
-    pub resolution: usize,
-    /// Number of training samples.
-    pub samples: usize,
-    /// Snapshots that the model sees.
-    pub inputs: usize,
-    /// Snapshots that it predicts one after the other.
-    pub outputs: usize,
-    /// Time between two snapshots.
-    pub snapshot_interval: f64,
-    /// Diffusivity, in squared torus lengths per unit time.
-    pub diffusivity: f64,
-    /// Supply of the source at full strength, per unit time.
-    pub forcing: f64,
-    /// Where heat is supplied in the training samples.
-    pub source: Source,
-    /// Smoothness `alpha` of the initial fields.
-    pub alpha: f64,
-    /// Inverse length `tau` of the initial fields.
-    pub tau: f64,
-    /// Seed of the data: the same for every seed of training, so that runs differ in training alone.
-    pub seed: u64,
-}
-
-impl Default for HeatSection {
-    fn default() -> Self {
-        let config = HeatConfig::default();
-        Self {
-            resolution: 32,
-            samples: 20,
-            inputs: 10,
-            outputs: 10,
-            snapshot_interval: config.snapshot_interval,
-            diffusivity: config.diffusivity,
-            forcing: config.forcing,
-            source: Source::Frame,
-            alpha: config.field.alpha,
-            tau: config.field.tau,
-            seed: 0,
-        }
-    }
-}
-
-impl HeatSection {
-    /// Settings of the training samples.
-    pub fn train_config(&self) -> HeatConfig {
-        self.config(self.resolution, self.samples, self.source, "heat/train")
-    }
-
-    /// Settings of a test set. The initial fields of all test sets are the same functions, on
-    /// grids of their own.
-    pub fn test_config(&self, set: &TestSet) -> HeatConfig {
-        self.config(set.resolution, set.samples, set.source, "heat/test")
-    }
-
-    fn config(&self, resolution: usize, samples: usize, source: Source, name: &str) -> HeatConfig {
-        let mut config = HeatConfig {
-            resolution,
-            samples,
-            snapshots: self.inputs.saturating_add(self.outputs),
-            snapshot_interval: self.snapshot_interval,
-            diffusivity: self.diffusivity,
-            forcing: self.forcing,
-            source,
-            seed: derive_seed(self.seed, name),
-            ..HeatConfig::default()
-        };
-        config.field.alpha = self.alpha;
-        config.field.tau = self.tau;
-        config
-    }
-}
-
-/// What learns.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum ModelSection {
-    /// A Fourier neural operator.
-    Fno(FnoConfig),
-}
 
 /// The residual of every layer: a variant and the settings it reads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -202,28 +109,6 @@ impl Default for EvaluationSection {
     }
 }
 
-/// A set of new samples.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TestSet {
-    /// Grid points along each axis.
-    pub resolution: usize,
-    /// Number of samples.
-    pub samples: usize,
-    /// Where heat is supplied.
-    pub source: Source,
-}
-
-impl Default for TestSet {
-    fn default() -> Self {
-        Self {
-            resolution: 32,
-            samples: 20,
-            source: Source::Frame,
-        }
-    }
-}
-
 /// The keys of a recipe with their types: those of an example in which every key is present.
 pub(super) fn shape() -> Result<Shape> {
     let example = Recipe {
@@ -240,7 +125,7 @@ pub(super) fn shape() -> Result<Shape> {
         },
         training: TrainingSection::default(),
         evaluation: EvaluationSection {
-            sets: BTreeMap::from([("example".to_owned(), TestSet::default())]),
+            sets: BTreeMap::from([("example".to_owned(), TestSet::example())]),
             ..EvaluationSection::default()
         },
     };
@@ -265,10 +150,11 @@ pub(super) fn shape() -> Result<Shape> {
         OptimizerConfig::AdamW(adam()),
         OptimizerConfig::Sgd(SgdConfig::default()),
     ];
-    let data = [table(&example.data)?];
-    let model = [table(&example.model)?];
-    shape.replace(&["data"], Shape::choice(&data));
-    shape.replace(&["model"], Shape::choice(&model));
+    shape.replace(&["data"], Shape::choice(&tables(&DataSection::examples())?));
+    shape.replace(
+        &["model"],
+        Shape::choice(&tables(&ModelSection::examples())?),
+    );
     shape.replace(
         &["training", "schedule"],
         Shape::choice(&tables(&schedules)?),
@@ -278,7 +164,7 @@ pub(super) fn shape() -> Result<Shape> {
         Shape::choice(&tables(&optimizers)?),
     );
     shape.replace(&["residual", "directions"], Shape::Any);
-    let set = Shape::of(&Value::Table(table(&TestSet::default())?));
+    let set = Shape::of(&Value::Table(table(&TestSet::example())?));
     shape.replace(&["evaluation", "sets"], Shape::Map(Box::new(set)));
     Ok(shape)
 }

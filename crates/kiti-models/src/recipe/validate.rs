@@ -1,9 +1,10 @@
 //! Values of a recipe that have the right type but would make no run.
 
-use kiti_nn::kinetic::KineticResidual;
+use kiti_nn::kinetic::Evaluation;
 use kiti_nn::residual::ResidualConfig;
 
-use super::{DataSection, ModelSection, Recipe};
+use super::data::FieldExtent;
+use super::{DataSection, Recipe, TestSet};
 use crate::{Error, Result};
 
 impl Recipe {
@@ -13,20 +14,36 @@ impl Recipe {
     ///
     /// [`Error::InvalidValue`] with the key; [`Error::GridTooSmall`] for a grid that does not carry the model's modes.
     pub(super) fn validate(&self, file: &str) -> Result<()> {
-        let refuse = |key: &str, message: String| {
-            Err(Error::InvalidValue {
-                file: file.to_owned(),
-                key: key.to_owned(),
-                message,
-            })
-        };
-        let DataSection::Heat(data) = &self.data;
-        let ModelSection::Fno(model) = &self.model;
+        let check = Check { file };
+        self.validate_training(&check)?;
+        check.that("model", self.model.validate())?;
+        let residual = self.residual.config();
+        check.that("residual", residual.validate(0))?;
+        check.that("data", self.data.fields().validate(None))?;
+        for (name, set) in &self.evaluation.sets {
+            let key = format!("evaluation.sets.{name}");
+            if name == "train" {
+                let message = "`train` is the training samples: rename it".to_owned();
+                return check.refuse(&key, message);
+            }
+            let known = self.data.test_keys();
+            if let Some(unknown) = set.keys().into_iter().find(|key| !known.contains(key)) {
+                let names: Vec<&str> = known.iter().map(|key| key.name()).collect();
+                let message = format!("this kind of data reads only {}", names.join(", "));
+                return check.refuse(&format!("{key}.{}", unknown.name()), message);
+            }
+            check.that(&key, self.data.fields().validate(Some(set)))?;
+        }
+        // Files are looked at when they are used: a recipe stays readable where its data are gone.
+        if !matches!(self.data, DataSection::Fields(_)) {
+            self.validate_extents(&check)?;
+        }
+        Ok(())
+    }
+
+    fn validate_training(&self, check: &Check<'_>) -> Result<()> {
         let training = &self.training;
         for (key, count) in [
-            ("data.samples", data.samples),
-            ("data.inputs", data.inputs),
-            ("data.outputs", data.outputs),
             ("training.epochs", training.epochs),
             ("training.batch_size", training.batch_size),
             ("training.checkpoint_every", training.checkpoint_every),
@@ -34,81 +51,132 @@ impl Recipe {
             ("evaluation.batch_size", self.evaluation.batch_size),
         ] {
             if count == 0 {
-                return refuse(key, "expected at least 1, found 0".to_owned());
+                return check.refuse(key, "expected at least 1, found 0".to_owned());
             }
         }
         if !(training.learning_rate > 0.0 && training.learning_rate.is_finite()) {
             let found = training.learning_rate;
-            return refuse(
-                "training.learning_rate",
-                format!("expected a positive number, found {found}"),
-            );
+            let message = format!("expected a positive number, found {found}");
+            return check.refuse("training.learning_rate", message);
         }
         if !(training.clip_norm >= 0.0 && training.clip_norm.is_finite()) {
             let found = training.clip_norm;
-            return refuse(
-                "training.clip_norm",
-                format!("expected 0 or more, found {found}"),
-            );
+            let message = format!("expected 0 or more, found {found}");
+            return check.refuse("training.clip_norm", message);
         }
-        if let Err(error) = training.optimizer.validate() {
-            return refuse("training.optimizer", error.to_string());
-        }
-        if let Err(error) = model.validate() {
-            return refuse("model", error.to_string());
-        }
-        if model.dims() != 2 {
-            return refuse(
-                "model.modes",
-                "expected two numbers for fields in the plane".to_owned(),
-            );
-        }
-        if model.in_channels != data.inputs {
-            let (expected, found) = (data.inputs, model.in_channels);
-            return refuse(
-                "model.in_channels",
-                format!("expected data.inputs = {expected}, found {found}"),
-            );
-        }
-        if model.out_channels != 1 {
-            let found = model.out_channels;
-            return refuse(
-                "model.out_channels",
-                format!("expected 1, the next snapshot, found {found}"),
-            );
-        }
-        if let Err(error) = data.train_config().validate() {
-            return refuse("data", error.to_string());
-        }
-        let mut grids = vec![("data.resolution".to_owned(), data.resolution)];
-        for (name, set) in &self.evaluation.sets {
-            let key = format!("evaluation.sets.{name}");
-            if name == "train" {
-                return refuse(
-                    &key,
-                    "`train` is the training samples: rename it".to_owned(),
-                );
-            }
-            if let Err(error) = data.test_config(set).validate() {
-                return refuse(&key, error.to_string());
-            }
-            grids.push((format!("{key}.resolution"), set.resolution));
-        }
+        check.that("training.optimizer", training.optimizer.validate())
+    }
+
+    /// Checks that the model takes the fields of every set.
+    ///
+    /// # Errors
+    ///
+    /// As [`Recipe::load`], and for files those of reading them.
+    pub fn check_extents(&self) -> Result<()> {
+        self.validate_extents(&Check { file: &self.name })
+    }
+
+    fn validate_extents(&self, check: &Check<'_>) -> Result<()> {
         let residual = self.residual.config();
-        if let Err(error) = residual.validate(0) {
-            return refuse("residual", error.to_string());
-        }
-        for (key, resolution) in grids {
-            let grid = [resolution, resolution];
-            model.check_grid(&grid)?;
-            if let ResidualConfig::Kinetic(config) = &residual {
-                let layout = KineticResidual::new(config.clone(), 0)
-                    .and_then(|residual| residual.layout(&[1, model.width, grid[0], grid[1]]));
-                if let Err(error) = layout {
-                    return refuse(&key, error.to_string());
-                }
-            }
+        let fields = self.data.fields();
+        let train = fields.extent(None)?;
+        self.validate_channels(check, &train)?;
+        let sets = self.evaluation.sets.iter();
+        let sets = std::iter::once(("data.resolution".to_owned(), None)).chain(
+            sets.map(|(name, set)| (format!("evaluation.sets.{name}.resolution"), Some(set))),
+        );
+        for (key, set) in sets {
+            self.validate_extent(check, &key, set, &train, &residual)?;
         }
         Ok(())
+    }
+
+    fn validate_channels(&self, check: &Check<'_>, train: &FieldExtent) -> Result<()> {
+        for (key, count) in [
+            ("data.samples", train.samples),
+            ("data.inputs", train.inputs),
+            ("data.outputs", train.outputs),
+        ] {
+            if count == 0 {
+                return check.refuse(key, "expected at least 1, found 0".to_owned());
+            }
+        }
+        let model = &self.model;
+        if model.dims() != train.grid.len() {
+            let message = format!(
+                "expected a model of {} dimensions as the fields have, found {}",
+                train.grid.len(),
+                model.dims()
+            );
+            return check.refuse("model.modes", message);
+        }
+        if model.in_channels() != train.inputs {
+            let (expected, found) = (train.inputs, model.in_channels());
+            let message = format!("expected data.inputs = {expected}, found {found}");
+            return check.refuse("model.in_channels", message);
+        }
+        let found = model.out_channels();
+        if found != 1 && found != train.outputs {
+            let message = format!(
+                "expected 1, the next snapshot, or {}, all of a target, found {found}",
+                train.outputs
+            );
+            return check.refuse("model.out_channels", message);
+        }
+        Ok(())
+    }
+
+    fn validate_extent(
+        &self,
+        check: &Check<'_>,
+        key: &str,
+        set: Option<&TestSet>,
+        train: &FieldExtent,
+        residual: &ResidualConfig,
+    ) -> Result<()> {
+        let extent = self.data.fields().extent(set)?;
+        if extent.inputs != train.inputs || extent.grid.len() != train.grid.len() {
+            let message = format!("expected samples like the training ones, found {extent:?}");
+            return check.refuse(key, message);
+        }
+        self.model.check_grid(&extent.grid)?;
+        // Particles are needed where they collide: in training, and in a mean field.
+        let collides = match residual {
+            ResidualConfig::Kinetic(config) => {
+                set.is_none() || config.evaluation == Evaluation::MeanField
+            }
+            _ => false,
+        };
+        if !collides {
+            return Ok(());
+        }
+        check.that(key, self.model.check_residual(residual, &extent.grid))
+    }
+}
+
+/// Refusals that name the recipe's file.
+struct Check<'a> {
+    file: &'a str,
+}
+
+impl Check<'_> {
+    fn refuse(&self, key: &str, message: String) -> Result<()> {
+        Err(Error::InvalidValue {
+            file: self.file.to_owned(),
+            key: key.to_owned(),
+            message,
+        })
+    }
+
+    /// Gives an error its key.
+    fn that<E: std::fmt::Display>(
+        &self,
+        key: &str,
+        result: std::result::Result<(), E>,
+    ) -> Result<()> {
+        match result {
+            Ok(()) => Ok(()),
+            Err(error) => self.refuse(key, error.to_string()),
+        }
     }
 }

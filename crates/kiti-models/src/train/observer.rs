@@ -10,6 +10,15 @@ use super::result::RunResult;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// A sample has been generated; samples from the cache or from files pass in silence.
+    Data {
+        /// Name of its set.
+        set: &'a str,
+        /// Samples of the set that are finished.
+        finished: usize,
+        /// Samples of the set.
+        samples: usize,
+    },
     /// Training begins.
     Started {
         /// What will be done, and what it costs.

@@ -4,15 +4,15 @@ use std::time::Instant;
 
 use candle::{DType, Device};
 use kiti_nn::context::Context;
-use kiti_nn::flops::{self, Flops};
+use kiti_nn::flops;
 use kiti_nn::optim::{Optimizer, OptimizerConfig};
 use kiti_nn::var_store::VarStore;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::fno::Fno;
-use crate::recipe::{DataSection, ModelSection, Recipe};
-use crate::rollout::roll_out_loss;
+use crate::model::Model;
+use crate::recipe::Recipe;
+use crate::task;
 
 /// Where a plan's seconds come from.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ impl Plan {
     ///
     /// Those of building and running the model for [`Basis::TimedStep`].
     pub fn new(recipe: &Recipe, basis: Basis, device: &Device) -> Result<Self> {
-        let counts = Counts::of(recipe);
+        let counts = Counts::of(recipe)?;
         let seconds = match basis {
             Basis::Counted => None,
             Basis::Rate(rate) => Some(counts.total as f64 / rate),
@@ -106,63 +106,43 @@ struct Counts {
 }
 
 impl Counts {
-    fn of(recipe: &Recipe) -> Self {
-        let DataSection::Heat(data) = &recipe.data;
-        let ModelSection::Fno(model) = &recipe.model;
-        let residual = recipe.residual.config();
-        let parameters = model.parameter_count();
-        let roll_out = data.outputs as u64;
-        let pass = |batch: usize, resolution: usize| -> Flops {
-            Fno::flops(model, &residual, batch, &[resolution, resolution])
-        };
-        let batch = recipe.training.batch_size.min(data.samples);
+    fn of(recipe: &Recipe) -> Result<Self> {
+        let work = task::workload(recipe)?;
+        let parameters = recipe.model.parameter_count();
         let optimizer = match recipe.training.optimizer {
             OptimizerConfig::Sgd(_) => flops::sgd(parameters),
             _ => flops::adam(parameters),
         };
-        let step = pass(batch, data.resolution).training_step * roll_out + optimizer;
-        let batches = data.samples.div_ceil(recipe.training.batch_size) as u64;
+        let step = work.step_flops + optimizer;
+        let batches = work.samples.div_ceil(recipe.training.batch_size) as u64;
         let steps = batches * recipe.training.epochs as u64;
-        let evaluation: u64 = std::iter::once((data.samples, data.resolution))
-            .chain(
-                recipe
-                    .evaluation
-                    .sets
-                    .values()
-                    .map(|set| (set.samples, set.resolution)),
-            )
-            .map(|(samples, resolution)| pass(samples, resolution).forward * roll_out)
-            .sum();
         let evaluations = recipe.training.epochs.div_ceil(recipe.evaluation.every) as u64;
-        let grid = [data.resolution, data.resolution];
-        Self {
+        Ok(Self {
             parameters,
             steps,
             step,
-            inference: pass(1, data.resolution).forward,
-            total: steps * step + evaluations * evaluation,
-            kept_bytes: Fno::kept_bytes(model, batch, &grid) * roll_out,
-        }
+            inference: work.inference_flops,
+            total: steps * step + evaluations * work.evaluation_flops,
+            kept_bytes: work.kept_bytes,
+        })
     }
 }
 
-/// Seconds of one training step on scratch variables and one batch of generated samples.
+/// Seconds of one training step on scratch variables and one batch of samples.
 fn time_step(recipe: &Recipe, device: &Device) -> Result<f64> {
-    let DataSection::Heat(section) = &recipe.data;
-    let ModelSection::Fno(config) = &recipe.model;
-    let mut heat = section.train_config();
-    heat.samples = heat.samples.min(recipe.training.batch_size);
-    let (inputs, targets) =
-        kiti_data::pde::heat::generate(&heat)?.split_time(section.inputs, section.outputs)?;
+    let task = task::trial(recipe)?;
+    let data = task.training_data();
+    let rows: Vec<usize> = (0..data.len()).collect();
+    let inputs = data.inputs().rows(&rows)?.into_tensor(device)?;
+    let targets = data.targets().rows(&rows)?.into_tensor(device)?;
     let store = VarStore::new(0, DType::F32, device);
-    let model = Fno::new(config, &recipe.residual.config(), store.builder())?;
+    let model = Model::new(&task.description(), store.builder())?;
     let mut optimizer = Optimizer::new(&recipe.training.optimizer, store.variables())?;
-    let (inputs, targets) = (inputs.to_tensor(device)?, targets.to_tensor(device)?);
     let mut seconds = f64::INFINITY;
     for step in 0..2 {
         let start = Instant::now();
-        let loss = roll_out_loss(&model, &inputs, &targets, &Context::train(0, step))?;
-        optimizer.step(&loss.backward()?, recipe.training.learning_rate)?;
+        let loss = task.loss(&model, &inputs, &targets, &Context::train(0, step))?;
+        optimizer.step(&loss.sum.backward()?, recipe.training.learning_rate)?;
         device.synchronize()?;
         seconds = start.elapsed().as_secs_f64();
     }
@@ -170,7 +150,7 @@ fn time_step(recipe: &Recipe, device: &Device) -> Result<f64> {
 }
 
 /// Operations of a recipe's training step and forward pass, for results.
-pub(super) fn counted(recipe: &Recipe) -> (u64, u64) {
-    let counts = Counts::of(recipe);
-    (counts.step, counts.inference)
+pub(super) fn counted(recipe: &Recipe) -> Result<(u64, u64)> {
+    let counts = Counts::of(recipe)?;
+    Ok((counts.step, counts.inference))
 }

@@ -1,10 +1,7 @@
 //! What came out of a run.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle::Tensor;
-use kiti_data::Field;
 use kiti_data::field_io;
 use kiti_nn::condensation::{self, Measures};
 use rayon::prelude::*;
@@ -16,8 +13,7 @@ use super::plan;
 use super::session::Session;
 use super::trainer::initial_variables;
 use crate::checkpoint::save_model;
-use crate::evaluate::predict;
-use crate::fno::Fno;
+use crate::task::Measure;
 use crate::{Error, Result};
 
 /// The content of `result.json`.
@@ -28,6 +24,9 @@ pub struct RunResult {
     pub title: String,
     /// Recipe, variant, seed, commit, device, threads.
     pub circumstances: Circumstances,
+    /// What `evaluation` in the metrics measures.
+    #[serde(default)]
+    pub measure: Measure,
     /// Metrics of the last epoch: no epoch is chosen by its test error.
     pub last: EpochMetrics,
     /// What it cost.
@@ -95,7 +94,11 @@ pub(super) fn write_all(session: &Session<'_>) -> Result<RunResult> {
     let files = &session.directory.files;
     let tensors = session.store.tensors();
     save_model(&files.model(), &session.description, &tensors)?;
-    write_predictions(session, &files.predictions())?;
+    let model = session.detached_model()?;
+    let predictions = session.task.predictions(&model, session.device)?;
+    if !predictions.is_empty() {
+        field_io::write(files.predictions(), &predictions)?;
+    }
     let metrics: Vec<EpochMetrics> = read_lines(&files.metrics())?;
     let timing: Vec<EpochTiming> = read_lines(&files.timing())?;
     let Some(last) = metrics.last().cloned() else {
@@ -104,11 +107,12 @@ pub(super) fn write_all(session: &Session<'_>) -> Result<RunResult> {
             "expected a line for every epoch, found none",
         ));
     };
-    let (training_step_flops, inference_flops) = plan::counted(session.recipe);
+    let (training_step_flops, inference_flops) = plan::counted(session.recipe)?;
     let mut steps: Vec<f64> = timing.iter().map(|epoch| epoch.step_seconds).collect();
     let result = RunResult {
         title: session.recipe.title.clone(),
         circumstances: session.circumstances.clone(),
+        measure: session.task.measure(),
         last,
         cost: Cost {
             parameters: session.store.parameter_count(),
@@ -146,31 +150,6 @@ fn condensation(session: &Session<'_>) -> Result<Vec<WeightCondensation>> {
             })
         })
         .collect()
-}
-
-/// The first sample of every set: `SET.input`, `SET.truth`, `SET.prediction`, each `(d1 .. dN, snapshots)`.
-fn write_predictions(session: &Session<'_>, path: &Path) -> Result<()> {
-    let model: Fno = session.detached_model()?;
-    let mut arrays = BTreeMap::new();
-    for (set, (inputs, targets)) in session.fields.sets() {
-        let steps = targets.shape().last().copied().unwrap_or(1);
-        let (input, truth) = (first_sample(inputs)?, first_sample(targets)?);
-        let prediction = predict(&model, &batch_of_one(&input)?, steps, session.device)?;
-        arrays.insert(format!("{set}.prediction"), first_sample(&prediction)?);
-        arrays.insert(format!("{set}.input"), input);
-        arrays.insert(format!("{set}.truth"), truth);
-    }
-    Ok(field_io::write(path, &arrays)?)
-}
-
-fn first_sample(field: &Field) -> Result<Field> {
-    let tensor: Tensor = field.to_tensor(&candle::Device::Cpu)?;
-    Ok(Field::from_tensor(&tensor.get(0)?)?)
-}
-
-fn batch_of_one(field: &Field) -> Result<Field> {
-    let tensor = field.to_tensor(&candle::Device::Cpu)?;
-    Ok(Field::from_tensor(&tensor.unsqueeze(0)?)?)
 }
 
 /// The middle value, or the mean of the two middle ones; NaN of none.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use candle::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
-use kiti_data::loader::{Batch, Dataset, Loader, LoaderSettings};
+use kiti_data::loader::{Batch, Loader, LoaderSettings};
 use kiti_kinetics::rng::derive_seed;
 use kiti_nn::context::{Context, LayerDiagnostics};
 use kiti_nn::optim::{Optimizer, clip_grad_norm};
@@ -17,12 +17,11 @@ use super::metrics::{EpochMetrics, EpochTiming, LayerMetrics, LineFile};
 use super::observer::{Event, Observer};
 use super::plan::Plan;
 use super::result::{self, RunResult};
-use crate::checkpoint::{self, ModelDescription, Progress};
-use crate::data::HeatFields;
-use crate::evaluate::evaluate_sets;
-use crate::fno::{Fno, is_finite};
-use crate::recipe::{ModelSection, Recipe, SchedulePeriod};
-use crate::rollout::{first_not_finite, roll_out_loss};
+use crate::checkpoint::{self, Progress};
+use crate::fno::is_finite;
+use crate::model::{Model, ModelDescription};
+use crate::recipe::{Recipe, SchedulePeriod};
+use crate::task::Task;
 use crate::{Error, Result};
 
 /// Checkpoints that stay.
@@ -33,10 +32,8 @@ pub(super) fn weight_seed(seed: u64) -> u64 {
     derive_seed(seed, "train/weights")
 }
 
-/// The recipe's model over the variables of `store`.
-pub(super) fn build(recipe: &Recipe, store: &VarStore) -> Result<Fno> {
-    let ModelSection::Fno(config) = &recipe.model;
-    Fno::new(config, &recipe.residual.config(), store.builder())
+fn scalar(loss: &Tensor) -> Result<f64> {
+    Ok(f64::from(loss.to_dtype(DType::F32)?.to_scalar::<f32>()?))
 }
 
 pub(super) enum Ended {
@@ -50,12 +47,12 @@ pub(super) struct Session<'a> {
     pub(super) circumstances: Circumstances,
     pub(super) device: &'a Device,
     pub(super) directory: &'a RunDirectory,
-    pub(super) fields: &'a HeatFields,
+    pub(super) task: &'a dyn Task,
     pub(super) store: VarStore,
     pub(super) description: ModelDescription,
     pub(super) progress: Progress,
     plan: &'a Plan,
-    model: Fno,
+    model: Model,
     optimizer: Optimizer,
     loader: Loader,
     metrics: LineFile,
@@ -70,6 +67,7 @@ pub(super) struct Session<'a> {
 struct EpochSums {
     loss: f64,
     plain_loss: f64,
+    terms: usize,
     learning_rate: f64,
     step_seconds: Vec<f64>,
     evaluation_seconds: f64,
@@ -82,24 +80,20 @@ impl<'a> Session<'a> {
         circumstances: Circumstances,
         device: &'a Device,
         directory: &'a RunDirectory,
-        fields: &'a HeatFields,
+        task: &'a dyn Task,
         plan: &'a Plan,
     ) -> Result<Self> {
         let seed = circumstances.seed;
         let store = VarStore::new(weight_seed(seed), DType::F32, device);
-        let model = build(recipe, &store)?;
+        let description = task.description();
+        let model = Model::new(&description, store.builder())?;
         let mut optimizer = Optimizer::new(&recipe.training.optimizer, store.variables())?;
-        let (inputs, targets) = fields.train();
         let settings = LoaderSettings {
             batch_size: recipe.training.batch_size,
             seed: derive_seed(seed, "train/order"),
             ..LoaderSettings::default()
         };
-        let loader = Loader::new(
-            Dataset::new(inputs.clone(), targets.clone())?,
-            settings,
-            device,
-        )?;
+        let loader = Loader::new(task.training_data().clone(), settings, device)?;
 
         let folder = directory.files.checkpoints();
         let mut progress = Progress {
@@ -116,13 +110,12 @@ impl<'a> Session<'a> {
             optimizer.load_state(&found.optimizer)?;
             progress = found.progress;
         }
-        let ModelSection::Fno(config) = &recipe.model;
         Ok(Self {
             recipe,
             circumstances,
             device,
-            fields,
-            description: ModelDescription::fno(config, &recipe.residual.config()),
+            task,
+            description,
             metrics: LineFile::resume(&directory.files.metrics(), progress.metrics_bytes)?,
             timing: LineFile::resume(&directory.files.timing(), progress.timing_bytes)?,
             directory,
@@ -214,8 +207,10 @@ impl<'a> Session<'a> {
         let seed = derive_seed(self.circumstances.seed, "train/residual");
         let ctx = Context::train(seed, step).with_progress(step as f64 / total as f64);
         let recorded = ctx.clone().with_diagnostics(Arc::clone(diagnostics));
-        let loss = roll_out_loss(&self.model, &batch.inputs, &batch.targets, &recorded)?;
-        let value = f64::from(loss.to_dtype(DType::F32)?.to_scalar::<f32>()?);
+        let loss = self
+            .task
+            .loss(&self.model, &batch.inputs, &batch.targets, &recorded)?;
+        let value = scalar(&loss.sum)?;
         if !value.is_finite() {
             return Err(self.not_finite_loss(batch, &ctx, value)?);
         }
@@ -223,12 +218,15 @@ impl<'a> Session<'a> {
         if evaluated && self.recipe.residual.variant.is_kinetic() {
             let start = Instant::now();
             let plain = self.detached_model()?;
-            let loss = roll_out_loss(&plain, &batch.inputs, &batch.targets, &Context::evaluate())?;
-            sums.plain_loss += f64::from(loss.to_dtype(DType::F32)?.to_scalar::<f32>()?);
+            let ctx = Context::evaluate();
+            let loss = self
+                .task
+                .loss(&plain, &batch.inputs, &batch.targets, &ctx)?;
+            sums.plain_loss += scalar(&loss.sum)?;
             aside = start.elapsed().as_secs_f64();
             sums.evaluation_seconds += aside;
         }
-        let mut gradients = loss.backward()?;
+        let mut gradients = loss.sum.backward()?;
         let training = &self.recipe.training;
         if training.clip_norm > 0.0 {
             clip_grad_norm(&self.store.variables(), &mut gradients, training.clip_norm)?;
@@ -238,11 +236,11 @@ impl<'a> Session<'a> {
         self.device.synchronize()?;
         self.progress.step += 1;
         sums.loss += value;
+        sums.terms += loss.terms;
         sums.learning_rate = rate;
         sums.step_seconds
             .push(start.elapsed().as_secs_f64() - aside);
-        let snapshots = batch.targets.dim(batch.targets.rank() - 1)? * batch.rows.len();
-        Ok(value / snapshots as f64)
+        Ok(value / loss.terms as f64)
     }
 
     fn learning_rate(&self) -> f64 {
@@ -267,24 +265,17 @@ impl<'a> Session<'a> {
         let start = Instant::now();
         let evaluation = match evaluated {
             false => None,
-            true => Some(evaluate_sets(
-                &self.detached_model()?,
-                self.fields,
-                self.recipe.evaluation.batch_size,
-                self.device,
-            )?),
+            true => Some(self.task.evaluate(&self.detached_model()?, self.device)?),
         };
         sums.evaluation_seconds += start.elapsed().as_secs_f64();
-        let (inputs, targets) = self.fields.train();
-        let snapshots = inputs.shape()[0] * targets.shape().last().copied().unwrap_or(1);
+        let terms = sums.terms as f64;
         let kinetic = self.recipe.residual.variant.is_kinetic();
         let metrics = EpochMetrics {
             epoch: self.progress.epoch,
             step: self.progress.step,
             learning_rate: sums.learning_rate,
-            train_loss: sums.loss / snapshots as f64,
-            train_loss_without_collisions: (evaluated && kinetic)
-                .then(|| sums.plain_loss / snapshots as f64),
+            train_loss: sums.loss / terms,
+            train_loss_without_collisions: (evaluated && kinetic).then(|| sums.plain_loss / terms),
             evaluation,
             layers: diagnostics
                 .take()
@@ -337,17 +328,17 @@ impl<'a> Session<'a> {
     }
 
     /// The model on the present weights without a graph: what a pass computes is forgotten at once.
-    pub(super) fn detached_model(&self) -> Result<Fno> {
-        let ModelSection::Fno(config) = &self.recipe.model;
+    pub(super) fn detached_model(&self) -> Result<Model> {
         let tensors: HashMap<String, Tensor> = self.store.tensors().into_iter().collect();
         let vb = VarBuilder::from_tensors(tensors, self.store.dtype(), self.device);
-        Fno::new(config, &self.recipe.residual.config(), vb)
+        Model::new(&self.description, vb)
     }
 
     fn not_finite_loss(&self, batch: &Batch, ctx: &Context, value: f64) -> Result<Error> {
-        let steps = batch.targets.dim(batch.targets.rank() - 1)?;
         let model = self.detached_model()?;
-        let place = first_not_finite(&model, &batch.inputs, steps, ctx)?;
+        let place = self
+            .task
+            .first_not_finite(&model, &batch.inputs, &batch.targets, ctx)?;
         Ok(self.not_finite(
             "the loss",
             value,

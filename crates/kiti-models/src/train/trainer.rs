@@ -12,8 +12,9 @@ use super::plan::{Basis, Plan};
 use super::result::{RunResult, read_result};
 use super::session::{Ended, Session};
 use crate::Result;
-use crate::data::HeatFields;
+use crate::model::{Model, ModelDescription};
 use crate::recipe::Recipe;
+use crate::task::{self, Task};
 
 /// Where and how a recipe is trained.
 #[derive(Debug, Clone)]
@@ -88,7 +89,7 @@ pub struct Trainer {
     recipe: Recipe,
     options: TrainOptions,
     plan: Plan,
-    fields: Option<HeatFields>,
+    task: Option<Box<dyn Task>>,
 }
 
 impl Trainer {
@@ -103,7 +104,7 @@ impl Trainer {
             recipe,
             options,
             plan,
-            fields: None,
+            task: None,
         })
     }
 
@@ -117,9 +118,9 @@ impl Trainer {
         RunFiles::new(&self.options.out)
     }
 
-    /// Trains on these fields in the place of those that the recipe describes.
-    pub fn with_fields(mut self, fields: HeatFields) -> Self {
-        self.fields = Some(fields);
+    /// Trains on this task in the place of the one that the recipe describes.
+    pub fn with_task(mut self, task: Box<dyn Task>) -> Self {
+        self.task = Some(task);
         self
     }
 
@@ -140,7 +141,7 @@ impl Trainer {
     /// # Errors
     ///
     /// [`Locked`](crate::Error::Locked), [`OtherRun`](crate::Error::OtherRun), [`RunExists`](crate::Error::RunExists)
-    /// for the folder; [`NotFiniteData`](crate::Error::NotFiniteData) before training;
+    /// for the folder;
     /// [`NotFinite`](crate::Error::NotFinite) where training leaves the finite numbers;
     /// [`Io`](crate::Error::Io) and [`Data`](crate::Error::Data) for files. The last good checkpoint stays in each case.
     pub fn run(&self, observer: &mut dyn Observer) -> Result<Outcome> {
@@ -157,20 +158,19 @@ impl Trainer {
             return Ok(Outcome::Finished(Box::new(result)));
         }
         let loaded;
-        let fields = match &self.fields {
-            Some(fields) => fields,
+        let task = match &self.task {
+            Some(task) => task.as_ref(),
             None => {
-                loaded = HeatFields::load(&self.recipe, &self.options.cache)?;
-                &loaded
+                loaded = self.load(observer)?;
+                loaded.as_ref()
             }
         };
-        fields.check_finite()?;
         let mut session = Session::start(
             &self.recipe,
             circumstances,
             &self.options.device,
             &directory,
-            fields,
+            task,
             &self.plan,
         )?;
         match session.run(observer)? {
@@ -182,6 +182,33 @@ impl Trainer {
             }
         }
     }
+
+    /// Loads the samples on a thread of its own, so that `observer` hears of their progress on this one.
+    fn load(&self, observer: &mut dyn Observer) -> Result<Box<dyn Task>> {
+        self.recipe.check_extents()?;
+        let (recipe, cache) = (&self.recipe, &self.options.cache);
+        let (sender, progress) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            let loading = scope.spawn(move || {
+                // Whoever listens has gone only where loading has failed already.
+                let report = |set: &str, progress| {
+                    let _ = sender.send((set.to_owned(), progress));
+                };
+                task::load(recipe, cache, &report)
+            });
+            for (set, progress) in progress {
+                let _ = observer.observe(&Event::Data {
+                    set: &set,
+                    finished: progress.finished,
+                    samples: progress.samples,
+                });
+            }
+            match loading.join() {
+                Ok(task) => task,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
 }
 
 /// The variables that a recipe starts from with `seed`: the same for every residual.
@@ -191,7 +218,8 @@ impl Trainer {
 /// Those of building the model.
 pub fn initial_variables(recipe: &Recipe, seed: u64, device: &Device) -> Result<VarStore> {
     let store = VarStore::new(super::session::weight_seed(seed), DType::F32, device);
-    super::session::build(recipe, &store)?;
+    let description = ModelDescription::new(recipe.model.clone(), recipe.residual.config());
+    Model::new(&description, store.builder())?;
     Ok(store)
 }
 

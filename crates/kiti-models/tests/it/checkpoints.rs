@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use candle::{DType, Device, Tensor};
-use kiti_models::checkpoint::{
-    ModelDescription, describe_model, latest, load_model, load_weights, save_model,
-};
+use kiti_models::checkpoint::{describe_model, latest, load_model, load_weights, save_model};
 use kiti_models::fno::{Fno, FnoConfig};
+use kiti_models::model::{Model, ModelDescription};
+use kiti_models::operator::Operator;
 use kiti_models::recipe::ModelSection;
 use kiti_models::{Error, Result};
 use kiti_nn::{Context, ResidualConfig, VarStore};
@@ -22,11 +22,12 @@ fn store(config: &FnoConfig) -> VarStore {
 }
 
 fn save(path: &Path, tensors: &BTreeMap<String, Tensor>) {
-    let description = ModelDescription::fno(&tiny_fno(), &ResidualConfig::Additive);
+    let description =
+        ModelDescription::new(ModelSection::Fno(tiny_fno()), ResidualConfig::Additive);
     save_model(path, &description, tensors).unwrap();
 }
 
-fn load(path: &Path) -> Result<(FnoConfig, Fno)> {
+fn load(path: &Path) -> Result<Model> {
     load_model(path, &Device::Cpu)
 }
 
@@ -40,14 +41,15 @@ fn a_saved_model_is_the_model() {
     save(&path, &store.tensors());
     assert_eq!(fs::read(&path).unwrap(), once);
 
-    let (config, model) = load(&path).unwrap();
-    assert_eq!(config, tiny_fno());
+    let model = load(&path).unwrap();
+    let config = tiny_fno();
     let description = describe_model(&path).unwrap();
     assert_eq!(description.model, ModelSection::Fno(config.clone()));
     let original = Fno::new(&config, &ResidualConfig::Additive, store.builder()).unwrap();
     let xs = normals(&[1, 8, 8, 3], 1);
-    let output = |model: &Fno| numbers(&model.forward_t(&xs, &Context::evaluate()).unwrap());
-    assert_eq!(output(&model), output(&original));
+    let output =
+        |model: &dyn Operator| numbers(&model.forward_t(&xs, &Context::evaluate()).unwrap());
+    assert_eq!(output(model.operator()), output(&original));
 }
 
 #[test]

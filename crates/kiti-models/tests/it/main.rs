@@ -1,6 +1,7 @@
 //! Tests of kiti-models across its modules.
 
 mod checkpoints;
+mod data_kinds;
 mod golden;
 mod models;
 mod recipes;

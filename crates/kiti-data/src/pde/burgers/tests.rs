@@ -178,63 +178,6 @@ fn the_mean_is_kept_and_the_energy_decays() {
 }
 
 #[test]
-fn the_number_of_threads_changes_no_bit() {
-    let config = BurgersConfig {
-        resolution: 64,
-        solver_resolution: 128,
-        samples: 7,
-        time: 0.1,
-        ..BurgersConfig::default()
-    };
-    let with = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
-        pool.install(|| generate(&config, &|_| {}).unwrap())
-    };
-    let alone = with(1);
-    assert_eq!(alone, with(3));
-    let fewer = generate(
-        &BurgersConfig {
-            samples: 2,
-            ..config.clone()
-        },
-        &|_| {},
-    )
-    .unwrap();
-    assert_eq!(alone.outputs.into_f32()[..128], fewer.outputs.into_f32());
-}
-
-#[test]
-fn the_observer_hears_of_every_sample() {
-    let config = BurgersConfig {
-        resolution: 16,
-        solver_resolution: 16,
-        samples: 9,
-        time: 0.,
-        ..BurgersConfig::default()
-    };
-    let heard = std::sync::Mutex::new(Vec::new());
-    let pairs = generate(&config, &|progress| {
-        assert_eq!(progress.samples, 9);
-        heard.lock().unwrap().push(progress.finished);
-    })
-    .unwrap();
-    let mut heard = heard.into_inner().unwrap();
-    heard.sort_unstable();
-    assert!(heard.into_iter().eq(1..=9));
-    // No time passes.
-    let (inputs, outputs) = (pairs.inputs.into_f32(), pairs.outputs.into_f32());
-    assert!(
-        inputs
-            .iter()
-            .zip(&outputs)
-            .all(|(a, b)| (a - b).abs() < 1e-6)
-    );
-}
-
-#[test]
 fn bad_settings_are_named() {
     let good = BurgersConfig {
         samples: 1,
@@ -310,21 +253,4 @@ fn bad_settings_are_named() {
         message.contains("Burgers") && message.contains("sample 0"),
         "{message}"
     );
-}
-
-#[test]
-fn a_cached_data_set_is_found_again() {
-    let directory = tempfile::tempdir().unwrap();
-    let cache = Cache::new(directory.path());
-    let config = BurgersConfig {
-        resolution: 16,
-        solver_resolution: 32,
-        samples: 2,
-        time: 0.1,
-        ..BurgersConfig::default()
-    };
-    let (made, first) = load_or_generate(&config, &cache, &|_| {}).unwrap();
-    let (found, second) = load_or_generate(&config, &cache, &|_| panic!("made again")).unwrap();
-    assert_eq!((first, second), (Outcome::Generated, Outcome::Found));
-    assert_eq!(made, found);
 }

@@ -9,17 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use kiti_kinetics::rng::{Stream, derive_seed};
 
-use super::function_pairs::{FunctionPairs, Observer, SampleShape};
+use super::function_pairs::{FunctionPairs, Observer, PairGenerator, SampleShape};
 use super::settings::{require, require_count};
 use crate::Result;
-use crate::cache::{Cache, Outcome};
 use medium::Cosines;
 
 pub use medium::BinaryMedium;
 pub use solver::DarcySolver;
-
-/// Raised whenever the same settings begin to give other fields, so that caches notice.
-const GENERATOR_VERSION: u32 = 1;
 
 /// Settings of the Darcy data set: from the coefficient `a` of a random medium to the pressure,
 /// `-div(a grad p) = source` in the unit square, `p = 0` on its boundary.
@@ -151,18 +147,17 @@ pub fn generate(config: &DarcyConfig, observer: Observer<'_>) -> Result<Function
     )
 }
 
-/// [`generate`], or the same fields from `cache`; says which of the two in the outcome.
-///
-/// # Errors
-/// As [`generate`] and [`Cache::get_or_generate`].
-pub fn load_or_generate(
-    config: &DarcyConfig,
-    cache: &Cache,
-    observer: Observer<'_>,
-) -> Result<(FunctionPairs, Outcome)> {
-    config.validate()?;
-    let key = (GENERATOR_VERSION, config);
-    FunctionPairs::cached(cache, "darcy", &key, || generate(config, observer))
+impl PairGenerator for DarcyConfig {
+    const NAME: &'static str = "darcy";
+    const VERSION: u32 = 1;
+
+    fn validate(&self) -> Result<()> {
+        self.validate()
+    }
+
+    fn generate(&self, observer: Observer<'_>) -> Result<FunctionPairs> {
+        generate(self, observer)
+    }
 }
 
 #[cfg(test)]

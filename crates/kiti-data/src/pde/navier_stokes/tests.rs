@@ -221,17 +221,9 @@ fn snapshots_are_those_of_the_solver_one_after_the_other() {
 }
 
 #[test]
-fn the_number_of_threads_and_the_resolution_change_no_flow() {
+fn every_resolution_shows_the_same_flow() {
     let config = small();
-    let with = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
-        pool.install(|| generate(&config, &|_| {}).unwrap())
-    };
-    let alone = with(1);
-    assert_eq!(alone, with(3));
+    let coarse = generate(&config, &|_| {}).unwrap();
     let fine = generate(
         &NavierStokesConfig {
             resolution: 24,
@@ -240,7 +232,7 @@ fn the_number_of_threads_and_the_resolution_change_no_flow() {
         &|_| {},
     )
     .unwrap();
-    let (fine, coarse) = (fine.inputs.into_f32(), alone.inputs.into_f32());
+    let (fine, coarse) = (fine.inputs.into_f32(), coarse.inputs.into_f32());
     for point in 0..144 {
         assert_eq!(coarse[point], fine[(point / 12 * 24 + point % 12) * 2]);
     }

@@ -14,7 +14,7 @@ fn image(extent: usize) -> Vec<u8> {
         .collect()
 }
 
-fn applied(change: &Change, extent: usize) -> Vec<f32> {
+fn applied(change: &ImageChange, extent: usize) -> Vec<f32> {
     let mut out = vec![-1.0; extent * extent];
     change.apply(&image(extent), [1, extent, extent], &table(), &mut out);
     out
@@ -28,18 +28,18 @@ fn shifts_mirrors_and_cuts_by_hand() {
         }
     };
     close(
-        applied(&Change::NONE, 3),
+        applied(&ImageChange::NONE, 3),
         [1., 2., 3., 11., 12., 13., 21., 22., 23.],
     );
-    let shifted = Change {
+    let shifted = ImageChange {
         shift: [1, -1],
-        ..Change::NONE
+        ..ImageChange::NONE
     };
     close(
         applied(&shifted, 3),
         [0., 11., 12., 0., 21., 22., 0., 0., 0.],
     );
-    let mirrored = Change {
+    let mirrored = ImageChange {
         mirrored: true,
         ..shifted
     };
@@ -47,9 +47,9 @@ fn shifts_mirrors_and_cuts_by_hand() {
         applied(&mirrored, 3),
         [12., 11., 0., 22., 21., 0., 0., 0., 0.],
     );
-    let cut = Change {
+    let cut = ImageChange {
         cut: Some(([0, 2], 2)),
-        ..Change::NONE
+        ..ImageChange::NONE
     };
     close(applied(&cut, 3), [1., 0., 0., 11., 12., 13., 21., 22., 23.]);
 }
@@ -60,7 +60,7 @@ fn draws_cover_their_range_evenly_and_depend_on_epoch_and_image() {
         cutout: 8,
         ..AugmentConfig::default()
     };
-    let draw = |epoch, image| Change::draw(&config, [32, 32], 5, epoch, image);
+    let draw = |epoch, image| ImageChange::draw(&config, [32, 32], 5, epoch, image);
     assert_eq!(draw(1, 2), draw(1, 2));
     assert_ne!(draw(1, 2), draw(2, 1));
     let (mut shifts, mut mirrored) = ([0u32; 9], 0u32);
@@ -94,8 +94,8 @@ fn changes_are_drawn_independently() {
     };
     for image in 0..20 {
         let (plain, cut) = (
-            Change::draw(&plain, [32, 32], 1, 0, image),
-            Change::draw(&cut, [32, 32], 1, 0, image),
+            ImageChange::draw(&plain, [32, 32], 1, 0, image),
+            ImageChange::draw(&cut, [32, 32], 1, 0, image),
         );
         assert_eq!((plain.shift, plain.mirrored), (cut.shift, cut.mirrored));
         assert!(plain.cut.is_none() && cut.cut.is_some());

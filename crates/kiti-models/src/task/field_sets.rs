@@ -1,0 +1,75 @@
+//! The fields that a recipe trains and tests on.
+
+use std::collections::BTreeMap;
+
+use kiti_data::cache::{Cache, Outcome};
+use kiti_data::loader::Dataset;
+
+use super::DataObserver;
+use crate::recipe::Recipe;
+use crate::{Error, Result};
+
+/// Name under which the training samples are evaluated.
+pub const TRAIN: &str = "train";
+
+/// Sets of samples by name, each fields that a model sees and fields that it has to predict.
+#[derive(Debug, Clone)]
+pub struct FieldSets {
+    sets: BTreeMap<String, Dataset>,
+    outcomes: BTreeMap<String, Outcome>,
+}
+
+impl FieldSets {
+    /// The training samples and every test set of `recipe`: generated, from `cache`, or from files.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] for settings out of range, a cache that cannot be written, or files that cannot be read.
+    pub fn load(recipe: &Recipe, cache: &Cache, observer: DataObserver<'_>) -> Result<Self> {
+        let source = recipe.data.fields();
+        let tests = recipe.evaluation.sets.iter();
+        let names = std::iter::once((TRAIN, None))
+            .chain(tests.map(|(name, set)| (name.as_str(), Some(set))));
+        let (mut sets, mut outcomes) = (BTreeMap::new(), BTreeMap::new());
+        for (name, set) in names {
+            let (data, outcome) = source.load(set, cache, &|progress| observer(name, progress))?;
+            sets.insert(name.to_owned(), data);
+            outcomes.extend(outcome.map(|outcome| (name.to_owned(), outcome)));
+        }
+        Ok(Self { sets, outcomes })
+    }
+
+    /// Samples of one's own: `sets` by name, [`TRAIN`] among them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shape`] without training samples.
+    pub fn new(sets: BTreeMap<String, Dataset>) -> Result<Self> {
+        if !sets.contains_key(TRAIN) {
+            return Err(Error::Shape {
+                name: TRAIN.to_owned(),
+                expected: "training samples".to_owned(),
+                found: Vec::new(),
+            });
+        }
+        Ok(Self {
+            sets,
+            outcomes: BTreeMap::new(),
+        })
+    }
+
+    /// The training samples.
+    pub fn train(&self) -> &Dataset {
+        &self.sets[TRAIN]
+    }
+
+    /// Every set by name, the training samples as [`TRAIN`].
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Dataset)> {
+        self.sets.iter().map(|(name, data)| (name.as_str(), data))
+    }
+
+    /// Where each generated set came from.
+    pub fn outcomes(&self) -> &BTreeMap<String, Outcome> {
+        &self.outcomes
+    }
+}

@@ -1,0 +1,150 @@
+//! Tasks: what a training session must know of what is learned, and nothing else. One file a task.
+
+mod field_sets;
+mod fields;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use candle::{Device, Tensor};
+use kiti_data::Field;
+use kiti_data::cache::Cache;
+use kiti_data::loader::Dataset;
+use kiti_data::pde::Progress;
+use kiti_nn::context::Context;
+use serde::{Deserialize, Serialize};
+
+pub use field_sets::{FieldSets, TRAIN};
+pub use fields::FieldTask;
+pub(crate) use fields::with_channels;
+
+use crate::Result;
+use crate::model::{Model, ModelDescription};
+use crate::recipe::Recipe;
+
+/// What is learned: data, loss and measure, for one kind of model.
+///
+/// A session builds the model that [`description`](Self::description) describes, feeds it batches of
+/// [`training_data`](Self::training_data), follows the gradient of [`loss`](Self::loss), and writes down what
+/// [`evaluate`](Self::evaluate) finds.
+pub trait Task: fmt::Debug + Send {
+    /// What the evaluation measures.
+    fn measure(&self) -> Measure;
+
+    /// The model to train.
+    fn description(&self) -> ModelDescription;
+
+    /// The training samples.
+    fn training_data(&self) -> &Dataset;
+
+    /// The loss of a batch.
+    ///
+    /// # Errors
+    ///
+    /// A batch that does not fit the model.
+    fn loss(&self, model: &Model, inputs: &Tensor, targets: &Tensor, ctx: &Context)
+    -> Result<Loss>;
+
+    /// Where a forward pass of a batch first leaves the finite numbers; none if it never does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`loss`](Self::loss).
+    fn first_not_finite(
+        &self,
+        model: &Model,
+        inputs: &Tensor,
+        targets: &Tensor,
+        ctx: &Context,
+    ) -> Result<Option<String>>;
+
+    /// The measure on every set of samples, by its name; the training samples are [`TRAIN`].
+    ///
+    /// # Errors
+    ///
+    /// Samples that cannot be read.
+    fn evaluate(&self, model: &Model, device: &Device) -> Result<BTreeMap<String, f64>>;
+
+    /// Arrays that a report shows, for instance the first sample of every set; none is allowed.
+    ///
+    /// # Errors
+    ///
+    /// Samples that cannot be read.
+    fn predictions(&self, model: &Model, device: &Device) -> Result<BTreeMap<String, Field>>;
+}
+
+/// The loss of a batch.
+#[derive(Debug)]
+pub struct Loss {
+    /// Sum over the terms, a scalar with a graph.
+    pub sum: Tensor,
+    /// Number of terms: predicted snapshots, labels, tokens.
+    pub terms: usize,
+}
+
+/// What an evaluation measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// `|prediction - target| / |target|`, mean over samples; smaller is better.
+    #[default]
+    RelativeL2,
+}
+
+impl Measure {
+    /// As it stands in a sentence.
+    pub fn title(self) -> &'static str {
+        match self {
+            Measure::RelativeL2 => "relative L2 error",
+        }
+    }
+}
+
+/// What a run has to do, known without its samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Workload {
+    /// Training samples.
+    pub samples: usize,
+    /// Operations of forward and backward pass of one batch.
+    pub step_flops: u64,
+    /// Operations of one forward pass of one sample.
+    pub inference_flops: u64,
+    /// Operations of one evaluation of every set.
+    pub evaluation_flops: u64,
+    /// Bytes that the forward pass of one batch keeps for the backward pass, estimated.
+    pub kept_bytes: u64,
+}
+
+/// Hears of the samples of a set as they are generated, from the threads that make them.
+pub type DataObserver<'a> = &'a (dyn Fn(&str, Progress) + Sync);
+
+/// The task of `recipe` with its samples generated, from `cache` or from files.
+///
+/// # Errors
+///
+/// [`Error::Data`](crate::Error::Data); samples that do not fit the model.
+pub fn load(recipe: &Recipe, cache: &Cache, observer: DataObserver<'_>) -> Result<Box<dyn Task>> {
+    let sets = FieldSets::load(recipe, cache, observer)?;
+    Ok(Box::new(FieldTask::new(recipe, sets)?))
+}
+
+/// The task of `recipe` on a single batch that is had at once: what a step is timed on.
+///
+/// # Errors
+///
+/// Those of [`load`].
+pub fn trial(recipe: &Recipe) -> Result<Box<dyn Task>> {
+    let (inputs, targets) = recipe.data.fields().trial(recipe.training.batch_size)?;
+    let data = Dataset::new(inputs, targets)?;
+    let sets = FieldSets::new(BTreeMap::from([(TRAIN.to_owned(), data)]))?;
+    Ok(Box::new(FieldTask::new(recipe, sets)?))
+}
+
+/// What the run of `recipe` has to do.
+///
+/// # Errors
+///
+/// Files that cannot be read.
+pub fn workload(recipe: &Recipe) -> Result<Workload> {
+    fields::workload(recipe)
+}
