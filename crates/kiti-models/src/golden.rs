@@ -5,6 +5,9 @@
 
 mod fno;
 mod kinetic_step;
+mod model;
+mod resnet;
+mod transformer;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +18,7 @@ use serde::Serialize;
 
 use crate::{Error, Result};
 
-const KNOWN: [&str; 3] = ["fno1d", "fno2d", "kinetic_step"];
+const KNOWN: [&str; 6] = ["bert", "fno1d", "fno2d", "gpt2", "kinetic_step", "resnet"];
 
 /// How well a case agrees.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -88,9 +91,13 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
 pub fn replay(path: &Path, device: &Device) -> Result<CaseReport> {
     let file = CaseFile::read(path)?;
     let case = file.metadata("kiti.case")?.to_owned();
+    let model_limits = (1e-5, 1e-4);
     let (limits, errors) = match case.as_str() {
         "kinetic_step" => ((1e-12, 1e-12), kinetic_step::replay(&file, device)?),
-        "fno1d" | "fno2d" => ((1e-5, 1e-4), fno::replay(&file, device)?),
+        "fno1d" | "fno2d" => (model_limits, fno::replay(&file, device)?),
+        "resnet" => (model_limits, resnet::replay(&file, device)?),
+        "bert" => (model_limits, transformer::replay_bert(&file, device)?),
+        "gpt2" => (model_limits, transformer::replay_gpt2(&file, device)?),
         _ => {
             return Err(Error::UnknownCase {
                 path: path.to_path_buf(),

@@ -3,7 +3,9 @@
 use candle::{D, DType, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::context::Context;
 use crate::cpu::storage;
+use crate::dropout::{Dropout, DroppedScores};
 use crate::error::Error;
 use crate::{ops, softmax};
 
@@ -71,6 +73,17 @@ pub fn attention(
     mask: Option<&Tensor>,
     config: &AttentionConfig,
 ) -> Result<Tensor> {
+    dropped_attention(query, key, value, mask, config, None)
+}
+
+fn dropped_attention(
+    query: &Tensor,
+    key: &Tensor,
+    value: &Tensor,
+    mask: Option<&Tensor>,
+    config: &AttentionConfig,
+    dropped: Option<DroppedScores>,
+) -> Result<Tensor> {
     let &[batch, queries, hidden] = query.dims() else {
         return Err(shape("the queries", "(batch, queries, hidden)", query));
     };
@@ -81,7 +94,8 @@ pub fn attention(
         }
     }
     let width = head_width(query, hidden, config)?;
-    let scores = scores([batch, queries, keys, width], query.dtype(), mask, config)?;
+    let mut scores = scores([batch, queries, keys, width], query.dtype(), mask, config)?;
+    scores.dropped = dropped;
     if storage::supported(query) && query.elem_count() > 0 && keys > 0 {
         return ops::attention(query, key, value, scores);
     }
@@ -99,6 +113,15 @@ pub fn self_attention(
     mask: Option<&Tensor>,
     config: &AttentionConfig,
 ) -> Result<Tensor> {
+    dropped_self_attention(packed, mask, config, None)
+}
+
+fn dropped_self_attention(
+    packed: &Tensor,
+    mask: Option<&Tensor>,
+    config: &AttentionConfig,
+    dropped: Option<DroppedScores>,
+) -> Result<Tensor> {
     let &[batch, sequence, row] = packed.dims() else {
         return Err(shape("the input", "(batch, sequence, 3 hidden)", packed));
     };
@@ -107,11 +130,71 @@ pub fn self_attention(
     }
     let width = head_width(packed, row / 3, config)?;
     let sizes = [batch, sequence, sequence, width];
-    let scores = scores(sizes, packed.dtype(), mask, config)?;
+    let mut scores = scores(sizes, packed.dtype(), mask, config)?;
+    scores.dropped = dropped;
     if storage::supported(packed) && packed.elem_count() > 0 {
         return ops::self_attention(packed, scores);
     }
     compose_packed(packed, &scores)
+}
+
+/// Attention whose weights are dropped at random in training ([`Dropout`]).
+///
+/// Which are is a function of the context's seed, step and pass, of the layer's number, and of sample, head, query and
+/// key.
+///
+/// ```
+/// use candle::{DType, Device, Tensor};
+/// use kiti_nn::{Attention, AttentionConfig, Context, Dropout};
+///
+/// let layer = Attention::new(AttentionConfig::new(2), Dropout::new(0.1, 0)?);
+/// let tokens = Tensor::ones((1, 3, 8), DType::F32, &Device::Cpu)?;
+/// let ys = layer.forward_t(&tokens, &tokens, &tokens, None, &Context::train(0, 0))?;
+/// assert_eq!(ys.dims(), [1, 3, 8]);
+/// # Ok::<(), candle::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Attention {
+    config: AttentionConfig,
+    dropout: Dropout,
+}
+
+impl Attention {
+    /// A layer without variables.
+    pub fn new(config: AttentionConfig, dropout: Dropout) -> Self {
+        Self { config, dropout }
+    }
+
+    /// [`attention`], with dropout in training.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`attention`].
+    pub fn forward_t(
+        &self,
+        query: &Tensor,
+        key: &Tensor,
+        value: &Tensor,
+        mask: Option<&Tensor>,
+        ctx: &Context,
+    ) -> Result<Tensor> {
+        let dropped = self.dropout.scores(ctx);
+        dropped_attention(query, key, value, mask, &self.config, dropped)
+    }
+
+    /// [`self_attention`], with dropout in training.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`self_attention`].
+    pub fn packed_t(
+        &self,
+        packed: &Tensor,
+        mask: Option<&Tensor>,
+        ctx: &Context,
+    ) -> Result<Tensor> {
+        dropped_self_attention(packed, mask, &self.config, self.dropout.scores(ctx))
+    }
 }
 
 fn shape(name: &'static str, expected: &str, found: &Tensor) -> candle::Error {
@@ -156,6 +239,7 @@ pub(crate) fn scores(
         scale: config.scale.unwrap_or(1.0 / (width as f64).sqrt()),
         causal: config.causal,
         mask: mask.map(|mask| mask.to_dtype(dtype)).transpose()?,
+        dropped: None,
     })
 }
 
@@ -198,7 +282,16 @@ pub(crate) fn compose(
         let future = Tensor::from_vec(future.collect(), (queries, keys), weights.device())?;
         weights = weights.broadcast_add(&future.to_dtype(weights.dtype())?)?;
     }
-    softmax::compose(&weights)?
+    let mut weights = softmax::compose(&weights)?;
+    if let Some(dropped) = &scores.dropped {
+        let mut factors = vec![1f32; batch * heads * queries * keys];
+        for (row, factors) in factors.chunks_mut(keys.max(1)).enumerate() {
+            dropped.apply(row / queries, row % queries, 0, factors);
+        }
+        let factors = Tensor::from_vec(factors, weights.shape(), weights.device())?;
+        weights = (weights * factors.to_dtype(query.dtype())?)?;
+    }
+    weights
         .matmul(&by_head(value, keys)?)?
         .transpose(1, 2)?
         .contiguous()?

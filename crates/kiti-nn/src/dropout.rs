@@ -5,6 +5,7 @@ use kiti_kinetics::rng::Philox4x32;
 use rayon::prelude::*;
 
 use crate::context::Context;
+use crate::cpu::Element;
 use crate::error::Error;
 use crate::scaling::Factors;
 
@@ -65,6 +66,18 @@ impl Dropout {
         })
     }
 
+    /// Which weights of an attention are dropped in this pass; none where nothing is.
+    pub(crate) fn scores(&self, ctx: &Context) -> Option<DroppedScores> {
+        (ctx.is_training() && self.threshold > 0).then(|| DroppedScores {
+            philox: Philox4x32::from_seed(ctx.stream_seed(self.stream, self.layer)),
+            threshold: self.threshold,
+        })
+    }
+
+    fn kept(threshold: u16) -> f64 {
+        1.0 / (1.0 - f64::from(threshold) / 65536.0)
+    }
+
     /// Same shape as the input.
     ///
     /// # Errors
@@ -74,7 +87,7 @@ impl Dropout {
         if !ctx.is_training() || self.threshold == 0 {
             return Ok(xs.clone());
         }
-        let kept = 1.0 / (1.0 - f64::from(self.threshold) / 65536.0);
+        let kept = Self::kept(self.threshold);
         let bits = self.bits(xs.elem_count(), ctx);
         Factors::Bits { bits, kept }.multiply(xs)
     }
@@ -89,12 +102,47 @@ impl Dropout {
                 for (index, byte) in bytes.iter_mut().enumerate() {
                     let block = (chunk * 1024 + index) as u64;
                     let words = philox.block([block as u32, (block >> 32) as u32, 0, 0]);
-                    for (bit, &word) in words.iter().enumerate() {
-                        *byte |= u8::from(word as u16 >= self.threshold) << (2 * bit);
-                        *byte |= u8::from((word >> 16) as u16 >= self.threshold) << (2 * bit + 1);
-                    }
+                    *byte = kept_of_eight(words, self.threshold);
                 }
             });
         bits
+    }
+}
+
+/// One bit a value, the first the lowest, 1 where it is kept.
+fn kept_of_eight(words: [u32; 4], threshold: u16) -> u8 {
+    let mut byte = 0;
+    for (bit, word) in words.into_iter().enumerate() {
+        byte |= u8::from(word as u16 >= threshold) << (2 * bit);
+        byte |= u8::from((word >> 16) as u16 >= threshold) << (2 * bit + 1);
+    }
+    byte
+}
+
+/// Which weights of an attention are dropped: a function of head (of all heads of a batch), query and key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DroppedScores {
+    philox: Philox4x32,
+    threshold: u16,
+}
+
+impl DroppedScores {
+    /// Multiplies the weights of one query from the key `first` on, a multiple of eight, by 0 or one over the probability
+    /// to be kept.
+    pub(crate) fn apply<T: Element>(
+        &self,
+        head: usize,
+        query: usize,
+        first: usize,
+        weights: &mut [T],
+    ) {
+        let factors = [T::default(), T::from_f64(Dropout::kept(self.threshold))];
+        for (block, weights) in weights.chunks_mut(8).enumerate() {
+            let counter = [first / 8 + block, query, head, 0].map(|index| index as u32);
+            let bits = kept_of_eight(self.philox.block(counter), self.threshold);
+            for (bit, weight) in weights.iter_mut().enumerate() {
+                *weight = *weight * factors[usize::from(bits >> bit & 1)];
+            }
+        }
     }
 }

@@ -94,6 +94,23 @@ pub fn spectral_2d(
     (batch * ((inputs + outputs) * transform + mixing)) as u64
 }
 
+/// A convolution from `inputs` to `outputs` channels whose kernel has `kernel` elements, at `sites` places of the output
+/// (batch included), without bias.
+pub fn convolution(sites: usize, inputs: usize, outputs: usize, kernel: usize) -> u64 {
+    (2 * sites * inputs * kernel * outputs) as u64
+}
+
+/// A layer norm or batch norm of `elements`: mean, variance, scale and shift, seven operations each.
+pub fn normalization(elements: usize) -> u64 {
+    7 * elements as u64
+}
+
+/// Attention of all heads: two products of `hidden` columns, and five operations for each of the
+/// `heads queries keys` scores (scale, maximum, difference, exponential, sum). A causal one counts as the full one.
+pub fn attention(batch: usize, queries: usize, keys: usize, heads: usize, hidden: usize) -> u64 {
+    (batch * queries * keys * (4 * hidden + 5 * heads)) as u64
+}
+
 /// Adam or AdamW on `parameters` numbers: twelve operations each.
 pub fn adam(parameters: usize) -> u64 {
     12 * parameters as u64

@@ -67,7 +67,7 @@ pub mod spectral;
 pub mod var_store;
 
 pub use activation::Activation;
-pub use attention::{AttentionConfig, attention, self_attention};
+pub use attention::{Attention, AttentionConfig, attention, self_attention};
 pub use context::{Context, LayerDiagnostics, Mode};
 pub use conv::{Conv1d, Conv1dConfig, Conv2d, Conv2dConfig};
 pub use dropout::Dropout;
@@ -75,7 +75,7 @@ pub use embedding::{Embedding, EmbeddingConfig};
 pub use error::Error;
 pub use flops::Flops;
 pub use kinetic::{KineticResidual, KineticResidualConfig};
-pub use linear::{Linear, LinearConfig};
+pub use linear::{Linear, LinearConfig, WeightOrder};
 pub use loss::{Reduction, cross_entropy, relative_l2};
 pub use norm::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig};
 pub use optim::{Optimizer, OptimizerConfig, clip_grad_norm};

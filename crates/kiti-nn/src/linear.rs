@@ -1,7 +1,7 @@
 //! Linear layers: an affine map of the last dimension.
 
 use candle::{Module, Result, Tensor};
-use candle_nn::VarBuilder;
+use candle_nn::{Init, VarBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::cpu::storage;
@@ -61,6 +61,27 @@ impl LinearConfig {
 pub struct Linear {
     weight: Tensor,
     bias: Option<Tensor>,
+    order: WeightOrder,
+}
+
+/// How a linear layer's weights are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WeightOrder {
+    /// `(out_features, in_features)`: PyTorch's linear layers.
+    #[default]
+    OutIn,
+    /// `(in_features, out_features)`: the layers that GPT-2 calls `Conv1D`.
+    InOut,
+}
+
+impl WeightOrder {
+    /// Rows and columns of the weights.
+    pub(crate) fn shape(self, outputs: usize, inputs: usize) -> [usize; 2] {
+        match self {
+            Self::OutIn => [outputs, inputs],
+            Self::InOut => [inputs, outputs],
+        }
+    }
 }
 
 impl Linear {
@@ -71,23 +92,42 @@ impl Linear {
     /// A stored variable of another shape.
     pub fn new(config: &LinearConfig, vb: VarBuilder) -> Result<Self> {
         let uniform = init::torch_linear(config.in_features);
-        let shape = (config.out_features, config.in_features);
+        Self::with_init(config, WeightOrder::OutIn, [uniform; 2], vb)
+    }
+
+    /// As [`new`](Self::new) with weights stored in this `order`, and other initial values of weights and bias.
+    ///
+    /// # Errors
+    ///
+    /// A stored variable of another shape.
+    pub fn with_init(
+        config: &LinearConfig,
+        order: WeightOrder,
+        [weight, bias]: [Init; 2],
+        vb: VarBuilder,
+    ) -> Result<Self> {
+        let shape = order.shape(config.out_features, config.in_features);
         Ok(Self {
-            weight: vb.get_with_hints(shape, "weight", uniform)?,
+            weight: vb.get_with_hints(&shape[..], "weight", weight)?,
             bias: config
                 .bias
-                .then(|| vb.get_with_hints(config.out_features, "bias", uniform))
+                .then(|| vb.get_with_hints(config.out_features, "bias", bias))
                 .transpose()?,
+            order,
         })
     }
 
     /// A layer of given weights `(out_features, in_features)`, for instance those of an embedding, and bias
     /// `(out_features)`.
     pub fn from_tensors(weight: Tensor, bias: Option<Tensor>) -> Self {
-        Self { weight, bias }
+        Self {
+            weight,
+            bias,
+            order: WeightOrder::OutIn,
+        }
     }
 
-    /// The weights `(out_features, in_features)`.
+    /// The weights, `(out_features, in_features)` unless the layer was made with another [order](WeightOrder).
     pub fn weight(&self) -> &Tensor {
         &self.weight
     }
@@ -100,7 +140,7 @@ impl Linear {
 
 impl Module for Linear {
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        linear(xs, &self.weight, self.bias.as_ref())
+        affine(xs, &self.weight, self.bias.as_ref(), self.order)
     }
 }
 
@@ -110,15 +150,28 @@ impl Module for Linear {
 ///
 /// [`Error::Shape`] (wrapped in candle's error) for shapes that don't fit each other.
 pub fn linear(xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    affine(xs, weight, bias, WeightOrder::OutIn)
+}
+
+fn affine(
+    xs: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    order: WeightOrder,
+) -> Result<Tensor> {
     let shape = |name, expected: String, found: &Tensor| Error::Shape {
         operation: "linear layer",
         name,
         expected,
         found: found.dims().to_vec(),
     };
-    let &[outputs, inputs] = weight.dims() else {
-        let expected = "(out_features, in_features)".to_owned();
-        return Err(shape("the weight", expected, weight).into());
+    let (outputs, inputs) = match (weight.dims(), order) {
+        (&[outputs, inputs], WeightOrder::OutIn) => (outputs, inputs),
+        (&[inputs, outputs], WeightOrder::InOut) => (outputs, inputs),
+        _ => {
+            let expected = "two dimensions, those of outputs and inputs".to_owned();
+            return Err(shape("the weight", expected, weight).into());
+        }
     };
     if xs.dims().last() != Some(&inputs) {
         return Err(shape("the input", format!("(.., {inputs})"), xs).into());
@@ -127,18 +180,27 @@ pub fn linear(xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Ten
         return Err(shape("the bias", format!("({outputs})"), bias).into());
     }
     if storage::supported(xs) {
-        return ops::linear(xs, weight, bias);
+        return ops::linear(xs, weight, bias, order);
     }
-    compose(xs, weight, bias)
+    compose(xs, weight, bias, order)
 }
 
-pub(crate) fn compose(xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    let (outputs, inputs) = weight.dims2()?;
+pub(crate) fn compose(
+    xs: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    order: WeightOrder,
+) -> Result<Tensor> {
+    let weight = match order {
+        WeightOrder::OutIn => weight.t()?,
+        WeightOrder::InOut => weight.clone(),
+    };
+    let (inputs, outputs) = weight.dims2()?;
     let mut shape = xs.dims().to_vec();
     shape.pop();
     shape.push(outputs);
     let rows: usize = shape[..shape.len() - 1].iter().product();
-    let y = xs.reshape((rows, inputs))?.matmul(&weight.t()?)?;
+    let y = xs.reshape((rows, inputs))?.matmul(&weight)?;
     match bias {
         Some(bias) => y.broadcast_add(bias)?.reshape(shape),
         None => y.reshape(shape),

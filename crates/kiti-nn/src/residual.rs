@@ -206,6 +206,29 @@ impl Residual {
         }
     }
 
+    /// Combines the branches of one layer of a chain, through which an inertial residual carries its velocity;
+    /// for any other it is [`forward`](Self::forward). `carried` is `None` before the first layer. Where the features change
+    /// their shape, the particles are new ones and start from rest.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`forward`](Self::forward).
+    pub fn forward_carrying(
+        &self,
+        x: &Tensor,
+        branch: &Tensor,
+        carried: &mut Option<Tensor>,
+        ctx: &Context,
+    ) -> candle::Result<Tensor> {
+        if !self.carries_velocity() {
+            return self.forward(x, branch, ctx);
+        }
+        let velocity = carried.take().filter(|v| v.dims() == x.dims());
+        let (moved, velocity) = self.forward_with_velocity(x, branch, velocity.as_ref(), ctx)?;
+        *carried = Some(velocity);
+        Ok(moved)
+    }
+
     /// Combines the branches with given collision directions, unit vectors `(B, D, n (n-1) / 2)` of
     /// the pairs (0,1), (0,2) … (1,2) …, in place of drawn ones: replays a recorded run.
     ///

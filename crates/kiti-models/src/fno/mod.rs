@@ -215,17 +215,11 @@ impl Fno {
                     &directions[index],
                     ctx,
                 )?,
-                Draws::Context(ctx) if layer.residual.carries_velocity() => {
-                    let (moved, carried) = layer.residual.forward_with_velocity(
-                        &skip,
-                        &branch,
-                        velocity.as_ref(),
-                        ctx,
-                    )?;
-                    velocity = Some(carried);
-                    moved
+                Draws::Context(ctx) => {
+                    layer
+                        .residual
+                        .forward_carrying(&skip, &branch, &mut velocity, ctx)?
                 }
-                Draws::Context(ctx) => layer.residual.forward(&skip, &branch, ctx)?,
             };
             observe(Place::Residual(index), &hidden)?;
             if index + 1 < self.layers.len() {

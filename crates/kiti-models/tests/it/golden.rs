@@ -20,6 +20,10 @@ fn every_case_agrees() {
     let failed: Vec<_> = replayed.iter().filter(|report| !report.passed).collect();
     assert!(failed.is_empty(), "{failed:#?}");
     for case in [
+        "bert",
+        "gpt2",
+        "resnet_basic",
+        "resnet_basic_kinetic",
         "fno1d",
         "fno1d_kinetic",
         "fno2d",

@@ -3,7 +3,9 @@
 mod checkpoints;
 mod data_kinds;
 mod golden;
+mod images;
 mod models;
 mod recipes;
 mod runs;
 mod support;
+mod text;

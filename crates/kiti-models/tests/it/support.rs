@@ -10,6 +10,7 @@ use kiti_models::Result;
 use kiti_models::fno::FnoConfig;
 use kiti_models::recipe::Recipe;
 use kiti_models::train::{Event, Outcome, RunResult, TrainOptions, Trainer};
+use kiti_nn::VarStore;
 
 pub fn tiny_fno() -> FnoConfig {
     FnoConfig {
@@ -94,4 +95,19 @@ pub fn numbers(tensor: &Tensor) -> Vec<f32> {
         .unwrap()
         .to_vec1()
         .unwrap()
+}
+
+/// Every trainable variable has a finite gradient that is not all zero.
+pub fn assert_all_trained(name: &str, store: &VarStore, loss: &Tensor) {
+    let gradients = loss.backward().unwrap();
+    for (variable, var) in store.trainable() {
+        let gradient = gradients.get(&var);
+        let gradient = gradient.unwrap_or_else(|| panic!("{name}: {variable} has none"));
+        let values = numbers(gradient);
+        assert!(values.iter().all(|v| v.is_finite()), "{name}: {variable}");
+        assert!(
+            values.iter().any(|v| *v != 0.0),
+            "{name}: {variable} is zero"
+        );
+    }
 }

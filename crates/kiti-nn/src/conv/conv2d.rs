@@ -1,7 +1,7 @@
 //! Convolution of grids.
 
 use candle::{Module, Result, Tensor};
-use candle_nn::VarBuilder;
+use candle_nn::{Init, VarBuilder};
 use serde::{Deserialize, Serialize};
 
 use super::{compose, sizes};
@@ -83,6 +83,20 @@ impl Conv2d {
     ///
     /// A stored variable of another shape.
     pub fn new(config: &Conv2dConfig, vb: VarBuilder) -> Result<Self> {
+        let fan_in = config.in_channels * config.kernel[0] * config.kernel[1];
+        Self::with_init(config, [init::torch_linear(fan_in); 2], vb)
+    }
+
+    /// As [`new`](Self::new) with other initial values of weights and bias.
+    ///
+    /// # Errors
+    ///
+    /// A stored variable of another shape.
+    pub fn with_init(
+        config: &Conv2dConfig,
+        [weight_init, bias_init]: [Init; 2],
+        vb: VarBuilder,
+    ) -> Result<Self> {
         let Conv2dConfig {
             in_channels,
             out_channels,
@@ -91,12 +105,11 @@ impl Conv2d {
             padding,
             bias,
         } = *config;
-        let uniform = init::torch_linear(in_channels * kernel[0] * kernel[1]);
         let shape = (out_channels, in_channels, kernel[0], kernel[1]);
         Ok(Self {
-            weight: vb.get_with_hints(shape, "weight", uniform)?,
+            weight: vb.get_with_hints(shape, "weight", weight_init)?,
             bias: bias
-                .then(|| vb.get_with_hints(out_channels, "bias", uniform))
+                .then(|| vb.get_with_hints(out_channels, "bias", bias_init))
                 .transpose()?,
             stride,
             padding,

@@ -13,6 +13,7 @@ use super::softmax::{
     dot, exponentials_in_place, max, scale as multiply_by, slopes as score_slopes,
 };
 use super::{Element, Start, Strided, add_in_place, product, with_scratch};
+use crate::dropout::DroppedScores;
 
 /// Queries and keys of a block.
 const QUERIES: usize = 64;
@@ -66,6 +67,8 @@ pub(crate) struct Head<'a, T> {
     pub(crate) mask: Option<Mask<'a, T>>,
     /// Whether query i sees only the keys up to `i + keys - queries`.
     pub(crate) causal: bool,
+    /// Weights dropped after the softmax, and the head's number among all.
+    pub(crate) dropped: Option<(DroppedScores, usize)>,
 }
 
 /// Consecutive queries or keys.
@@ -91,6 +94,13 @@ impl<T: Element> Head<'_, T> {
                 .min(self.keys)
         } else {
             self.keys
+        }
+    }
+
+    /// Multiplies the weights of a query from the key `first` on by the factors of the dropout.
+    fn drop(&self, query: usize, first: usize, weights: &mut [T]) {
+        if let Some((dropped, head)) = self.dropped {
+            dropped.apply(head, query, first, weights);
         }
     }
 
@@ -147,8 +157,10 @@ impl<T: Element> Head<'_, T> {
                     let rows = scores.chunks_exact_mut(keys.length);
                     let outputs = output.chunks_exact_mut(width);
                     let state = largest.iter_mut().zip(&mut sums);
-                    for ((row, output), (largest, sum)) in rows.zip(outputs).zip(state) {
+                    let rows = rows.zip(outputs).zip(state).enumerate();
+                    for (index, ((row, output), (largest, sum))) in rows {
                         accumulate(row, output, largest, sum);
+                        self.drop(queries.start + index, keys.start, row);
                     }
                     let size = [queries.length, width, keys.length];
                     let value = self.value.from(keys.start);
@@ -226,10 +238,12 @@ impl<T: Element> Head<'_, T> {
                     );
                     for index in 0..queries.length {
                         let range = index * keys.length..(index + 1) * keys.length;
-                        let weights = &mut weights[range.clone()];
-                        exponentials_in_place(weights, normalizers[queries.start + index]);
-                        let mean = means[queries.start + index];
-                        score_slopes(weights, mean, self.scale, &mut slopes[range]);
+                        let (weights, slopes) = (&mut weights[range.clone()], &mut slopes[range]);
+                        let query = queries.start + index;
+                        exponentials_in_place(weights, normalizers[query]);
+                        self.drop(query, keys.start, slopes);
+                        score_slopes(weights, means[query], self.scale, slopes);
+                        self.drop(query, keys.start, weights);
                     }
                     // The sums over the queries: transposed blocks.
                     let size = [keys.length, width, queries.length];

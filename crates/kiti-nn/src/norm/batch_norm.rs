@@ -24,15 +24,18 @@ pub struct BatchNormConfig {
     pub eps: f64,
     /// Share of the batch's statistics in the new running ones.
     pub momentum: f64,
+    /// Initial value of the weights: 1, or 0 for a branch that begins as nothing.
+    pub initial_weight: f64,
 }
 
 impl BatchNormConfig {
-    /// PyTorch's `eps` of 1e-5 and momentum of 0.1.
+    /// PyTorch's `eps` of 1e-5, momentum of 0.1 and initial weight of 1.
     pub fn new(channels: usize) -> Self {
         Self {
             channels,
             eps: 1e-5,
             momentum: 0.1,
+            initial_weight: 1.0,
         }
     }
 }
@@ -48,7 +51,7 @@ impl BatchNormConfig {
 /// one less). In evaluation m and v are the running ones. Input and output `(batch, channels, d1 .. dN)` with any number
 /// of grid dimensions.
 ///
-/// Variables: `weight`, initially 1, and `bias`, initially 0; buffers `running_mean`, initially 0, and `running_var`,
+/// Variables: `weight`, initially 1 unless configured otherwise, and `bias`, initially 0; buffers `running_mean`, initially 0, and `running_var`,
 /// initially 1, all `(channels)`: PyTorch's names. The buffers are saved and loaded with the variables, but never get a gradient
 /// ([`is_buffer`]).
 ///
@@ -84,7 +87,7 @@ impl BatchNorm {
     pub fn new(config: &BatchNormConfig, vb: VarBuilder) -> Result<Self> {
         let get = |name, value| vb.get_with_hints(config.channels, name, Init::Const(value));
         Ok(Self {
-            weight: get("weight", 1.0)?,
+            weight: get("weight", config.initial_weight)?,
             bias: get("bias", 0.0)?,
             running_mean: get("running_mean", 0.0)?,
             running_var: get("running_var", 1.0)?,

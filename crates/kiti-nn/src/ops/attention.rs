@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use crate::cpu::attention::{Head, Mask, Rows};
 use crate::cpu::storage::{for_element, read_all, scattered, slice, tensor};
 use crate::cpu::{Element, with_scratch};
+use crate::dropout::DroppedScores;
 
 /// Sizes and settings of an attention.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub(crate) struct Scores {
     pub(crate) causal: bool,
     /// Added to the scores: each of the first three of `(batch, heads, queries, keys)` may be 1.
     pub(crate) mask: Option<Tensor>,
+    /// Weights dropped after the softmax.
+    pub(crate) dropped: Option<DroppedScores>,
 }
 
 /// Queries `(batch, queries, heads width)`, keys and values `(batch, keys, heads width)`.
@@ -113,6 +116,7 @@ impl Attention {
                 }
             }),
             causal: self.scores.causal,
+            dropped: self.scores.dropped.map(|dropped| (dropped, index)),
         }
     }
 

@@ -5,10 +5,17 @@ use candle::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, WithDType};
 use super::rows_at_a_time;
 use crate::cpu::storage::{filled_parts, for_element, read_all, slice, sum_rows, tensor};
 use crate::cpu::{Element, Strided, add_in_place, general_product};
+use crate::linear::WeightOrder;
 
-/// `x W^T + bias` for each row of `xs` `(.., inputs)`; `weight` `(outputs, inputs)`, `bias` `(outputs)`.
-pub(crate) fn linear(xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    let (outputs, inputs) = weight.dims2()?;
+/// `x W^T + bias` for each row of `xs` `(.., inputs)`; `weight` of outputs and inputs in this `order`, `bias` `(outputs)`.
+pub(crate) fn linear(
+    xs: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    order: WeightOrder,
+) -> Result<Tensor> {
+    let (rows, columns) = weight.dims2()?;
+    let [outputs, inputs] = order.shape(rows, columns);
     let mut shape = xs.dims().to_vec();
     if let Some(last) = shape.last_mut() {
         *last = outputs;
@@ -21,6 +28,7 @@ pub(crate) fn linear(xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Res
         inputs,
         outputs,
         rows: xs.dims()[..xs.rank() - 1].iter().product(),
+        order,
         shape,
     };
     xs.contiguous()?.apply_op3(&weight.contiguous()?, &bias, op)
@@ -30,6 +38,7 @@ struct Linear {
     rows: usize,
     inputs: usize,
     outputs: usize,
+    order: WeightOrder,
     /// Of the output.
     shape: Vec<usize>,
 }
@@ -63,8 +72,11 @@ impl CustomOp3 for Linear {
                     y.copy_from_slice(bias);
                 }
             });
-            let (x, weight) = (Strided::rows(x, inputs), Strided::transposed(weight, inputs));
-            general_product([rows, outputs, inputs], x, weight, &mut y, true);
+            let weight = match self.order {
+                WeightOrder::OutIn => Strided::transposed(weight, inputs),
+                WeightOrder::InOut => Strided::rows(weight, outputs),
+            };
+            general_product([rows, outputs, inputs], Strided::rows(x, inputs), weight, &mut y, true);
             Ok((T::to_cpu_storage_owned(y), Shape::from(self.shape.clone())))
         })
     }
@@ -87,14 +99,22 @@ impl CustomOp3 for Linear {
             read_all::<T, _, 3>([xs, weight, grad], |[x, w, g]| {
                 let input = xs.track_op().then(|| {
                     let mut gradient = fresh(rows, inputs);
-                    let (g, w) = (Strided::rows(g, outputs), Strided::rows(w, inputs));
+                    let w = match self.order {
+                        WeightOrder::OutIn => Strided::rows(w, inputs),
+                        WeightOrder::InOut => Strided::transposed(w, outputs),
+                    };
+                    let g = Strided::rows(g, outputs);
                     general_product([rows, inputs, outputs], g, w, &mut gradient, false);
                     tensor(gradient, xs.shape())
                 });
                 let weights = weight.track_op().then(|| {
-                    let mut gradient = fresh(outputs, inputs);
-                    let (g, x) = (Strided::transposed(g, outputs), Strided::rows(x, inputs));
-                    general_product([outputs, inputs, rows], g, x, &mut gradient, false);
+                    let [height, width] = self.order.shape(outputs, inputs);
+                    let mut gradient = fresh(height, width);
+                    let (left, right) = match self.order {
+                        WeightOrder::OutIn => (Strided::transposed(g, outputs), Strided::rows(x, inputs)),
+                        WeightOrder::InOut => (Strided::transposed(x, inputs), Strided::rows(g, outputs)),
+                    };
+                    general_product([height, width, rows], left, right, &mut gradient, false);
                     tensor(gradient, weight.shape())
                 });
                 let bias = bias.track_op().then(|| tensor(column_sums(g, outputs), bias.shape()));

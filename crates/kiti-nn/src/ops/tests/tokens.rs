@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use super::case::{Case, input, random};
 use crate::loss::compose_cross_entropy;
 use crate::{
-    AttentionConfig, Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig,
-    VarStore, attention, cross_entropy, embedding, linear, norm, self_attention, softmax,
+    Attention, AttentionConfig, Context, Dropout, Embedding, EmbeddingConfig, LayerNorm,
+    LayerNormConfig, Linear, LinearConfig, VarStore, WeightOrder, attention, cross_entropy,
+    embedding, init, linear, norm, self_attention, softmax,
 };
 
 /// Widths about the number of partial sums and of lanes, and some that don't divide anything.
@@ -49,19 +50,26 @@ fn shifted_norm(dtype: DType, rows: usize, width: usize) -> Result<Case<'static>
     })
 }
 
-fn linear_layer(dtype: DType, rows: usize, sizes: [usize; 2], bias: bool) -> Result<Case<'static>> {
+fn linear_layer(
+    dtype: DType,
+    rows: usize,
+    sizes: [usize; 2],
+    bias: bool,
+    order: WeightOrder,
+) -> Result<Case<'static>> {
     let store = VarStore::new(3, dtype, &Device::Cpu);
     let config = LinearConfig {
         bias,
         ..LinearConfig::new(sizes[0], sizes[1])
     };
-    let layer = Linear::new(&config, store.builder())?;
+    let init = [init::torch_linear(sizes[0]); 2];
+    let layer = Linear::with_init(&config, order, init, store.builder())?;
     let same = layer.clone();
     Ok(Case {
         input: input((1, rows, sizes[0]), dtype)?,
         store,
         fast: Box::new(move |xs| layer.forward(xs)),
-        composed: Box::new(move |xs| linear::compose(xs, same.weight(), same.bias())),
+        composed: Box::new(move |xs| linear::compose(xs, same.weight(), same.bias(), order)),
     })
 }
 
@@ -153,6 +161,63 @@ fn packed_attention(dtype: DType, sequence: usize, causal: bool) -> Result<Case<
     })
 }
 
+fn dropped_attention(dtype: DType, sequence: usize, causal: bool) -> Result<Case<'static>> {
+    let config = AttentionConfig {
+        causal,
+        ..AttentionConfig::new(2)
+    };
+    let (dropout, ctx) = (Dropout::new(0.3, 4)?, Context::train(7, 1));
+    let mut scores = attention::scores([2, sequence, sequence, 5], dtype, None, &config)?;
+    scores.dropped = dropout.scores(&ctx);
+    let layer = Attention::new(config, dropout);
+    Ok(Case {
+        input: input((2, sequence, 30), dtype)?,
+        store: VarStore::new(0, dtype, &Device::Cpu),
+        fast: Box::new(move |xs| layer.packed_t(xs, None, &ctx)),
+        composed: Box::new(move |xs| attention::compose_packed(xs, &scores)),
+    })
+}
+
+#[test]
+fn dropped_attention_has_the_right_gradients() -> Result<()> {
+    dropped_attention(DType::F64, 7, false)?.check()?;
+    // Several blocks of queries and keys.
+    for causal in [false, true] {
+        dropped_attention(DType::F64, 301, causal)?.compare(1e-12)?;
+    }
+    dropped_attention(DType::F32, 301, true)?.threads()
+}
+
+/// Of 2 heads with 64 queries and keys each: a share of 0.3 within five standard errors, and none alike.
+#[test]
+fn weights_are_dropped_with_the_given_probability_and_independently() -> Result<()> {
+    let share = |a: &[f32], b: &[f32]| {
+        let both = a.iter().zip(b).filter(|&(a, b)| *a == 0.0 && *b == 0.0);
+        both.count() as f64 / a.len() as f64
+    };
+    let dropout = Dropout::new(0.3, 4)?;
+    let weights = |head: usize, step: u64| {
+        let dropped = dropout.scores(&Context::train(7, step)).expect("training");
+        let mut weights = vec![1f32; 64 * 64];
+        for (query, row) in weights.chunks_mut(64).enumerate() {
+            dropped.apply(head, query, 0, row);
+        }
+        weights
+    };
+    let first = weights(0, 1);
+    let error = |p: f64| 5.0 * (p * (1.0 - p) / 4096.0).sqrt();
+    assert!((share(&first, &first) - 0.3).abs() < error(0.3));
+    for other in [weights(1, 1), weights(0, 2)] {
+        assert!((share(&first, &other) - 0.09).abs() < error(0.09));
+    }
+    assert!(
+        first
+            .iter()
+            .all(|&w| w == 0.0 || (w - 1.0 / 0.7).abs() < 1e-4)
+    );
+    Ok(())
+}
+
 #[test]
 fn attention_has_the_right_gradients() -> Result<()> {
     for causal in [false, true] {
@@ -204,7 +269,9 @@ fn attention_does_not_hide_what_is_not_a_number() -> Result<()> {
 #[test]
 fn token_operations_have_the_right_gradients() -> Result<()> {
     shifted_norm(DType::F64, 5, 37)?.check()?;
-    linear_layer(DType::F64, 5, [7, 11], true)?.check()?;
+    for order in [WeightOrder::OutIn, WeightOrder::InOut] {
+        linear_layer(DType::F64, 5, [7, 11], true, order)?.check()?;
+    }
     softmax_rows(DType::F64, 5, 37)?.check()?;
     cross_entropy_rows(DType::F64, 7, 37)?.check()?;
     table(DType::F64, &[3, 0, 3, 3, 12, 0], [13, 5])?.check()
@@ -213,7 +280,8 @@ fn token_operations_have_the_right_gradients() -> Result<()> {
 /// The threads share the columns of a large product among them: not its sums.
 #[test]
 fn large_linear_layers_have_the_same_bits_on_all_pools() -> Result<()> {
-    linear_layer(DType::F32, 1031, [131, 257], true)?.threads()?;
+    linear_layer(DType::F32, 1031, [131, 257], true, WeightOrder::OutIn)?.threads()?;
+    linear_layer(DType::F32, 1031, [131, 257], true, WeightOrder::InOut)?.threads()?;
     shifted_norm(DType::F32, 1031, 131)?.threads()?;
     table(DType::F32, &[7; 3000], [300, 131])?.threads()
 }
@@ -275,8 +343,9 @@ proptest! {
     }
 
     #[test]
-    fn linear_equals_its_composition(rows in rows(), inputs in widths(), outputs in widths(), bias: bool) {
-        let case = linear_layer(DType::F64, rows, [inputs, outputs], bias).unwrap();
+    fn linear_equals_its_composition(rows in rows(), inputs in widths(), outputs in widths(), bias: bool, inverted: bool) {
+        let order = if inverted { WeightOrder::InOut } else { WeightOrder::OutIn };
+        let case = linear_layer(DType::F64, rows, [inputs, outputs], bias, order).unwrap();
         case.compare(1e-12).unwrap();
     }
 
