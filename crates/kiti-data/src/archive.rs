@@ -53,7 +53,7 @@ pub(crate) fn visit_files(
     // Files that macOS puts beside the real ones.
     let wanted = |name: &str| !hidden(name) && wanted(name);
     match Packing::of_path(path) {
-        Some(Packing::Folder) => visit_folder(path, path, largest, &wanted, &mut visit),
+        Some(Packing::Folder) => visit_folder(path, largest, &wanted, &mut visit),
         Some(Packing::Tar) => visit_tar(path, open(path)?, largest, &wanted, &mut visit),
         Some(Packing::GzippedTar) => {
             let content = MultiGzDecoder::new(open(path)?);
@@ -83,41 +83,54 @@ pub(crate) fn read_file(path: &Path, largest: u64) -> Result<Vec<u8>> {
     read_limited(path, &name, content, largest)
 }
 
+/// The content of a file of an archive, uncompressed where its name ends in `.gz`.
+pub(crate) fn uncompressed(
+    path: &Path,
+    name: &str,
+    content: Vec<u8>,
+    largest: u64,
+) -> Result<Vec<u8>> {
+    if !name.to_ascii_lowercase().ends_with(".gz") {
+        return Ok(content);
+    }
+    read_limited(path, name, MultiGzDecoder::new(&content[..]), largest)
+}
+
 fn open(path: &Path) -> Result<BufReader<File>> {
     let file = File::open(path).map_err(|source| Error::io("read", path, source))?;
     Ok(BufReader::with_capacity(1 << 18, file))
 }
 
+/// The files below a folder, by name.
+pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |source| Error::io("list", folder, source);
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        // Links to files are followed, those to folders not: a circle of them would have no end.
+        entries.push((entry.path(), entry.file_type().map_err(failed)?.is_dir()));
+    }
+    entries.sort();
+    let mut files = Vec::new();
+    for (entry, is_folder) in entries {
+        if is_folder {
+            files.extend(files_below(&entry)?);
+        } else if entry.is_file() {
+            files.push(entry);
+        }
+    }
+    Ok(files)
+}
+
 type Wanted<'a> = &'a dyn Fn(&str) -> bool;
 type Visit<'a> = &'a mut dyn FnMut(&str, Vec<u8>) -> Result<()>;
 
-fn visit_folder(
-    root: &Path,
-    folder: &Path,
-    largest: u64,
-    wanted: Wanted<'_>,
-    visit: Visit<'_>,
-) -> Result<()> {
-    let failed = |source| Error::io("list", folder, source);
-    let mut entries: Vec<PathBuf> = fs::read_dir(folder)
-        .map_err(failed)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<io::Result<_>>()
-        .map_err(failed)?;
-    entries.sort();
-    for entry in entries {
-        // Links are not followed into folders: a circle of them would have no end.
-        let kind = fs::symlink_metadata(&entry)
-            .map_err(|source| Error::io("look at", &entry, source))?
-            .file_type();
-        if kind.is_dir() {
-            visit_folder(root, &entry, largest, wanted, visit)?;
-            continue;
-        }
-        let inside = entry.strip_prefix(root).unwrap_or(&entry);
+fn visit_folder(root: &Path, largest: u64, wanted: Wanted<'_>, visit: Visit<'_>) -> Result<()> {
+    for file in files_below(root)? {
+        let inside = file.strip_prefix(root).unwrap_or(&file);
         let name = inside.to_string_lossy().replace('\\', "/");
-        if entry.is_file() && wanted(&name) {
-            let content = read_limited(&entry, &name, open(&entry)?, largest)?;
+        if wanted(&name) {
+            let content = read_limited(&file, &name, open(&file)?, largest)?;
             visit(&name, content)?;
         }
     }

@@ -27,7 +27,12 @@ pub(crate) fn of_file(path: &Path) -> Result<(u64, String)> {
 
 /// SHA-256 (hexadecimal) of a text.
 pub(crate) fn of_text(text: &str) -> String {
-    hexadecimal(&Sha256::digest(text.as_bytes()))
+    of_bytes(text.as_bytes())
+}
+
+/// SHA-256 (hexadecimal) of bytes.
+pub(crate) fn of_bytes(bytes: &[u8]) -> String {
+    hexadecimal(&Sha256::digest(bytes))
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

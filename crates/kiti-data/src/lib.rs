@@ -5,6 +5,7 @@
 //! | [`pde`] | generators: heat, Burgers, Navier-Stokes, Darcy, checked against exact solutions |
 //! | [`cache`] | generated data on disk, addressed by the settings that made it, checked by SHA-256 |
 //! | [`vision`] | images with their classes: CIFAR-10, CIFAR-100, folders; augmentation |
+//! | [`text`] | texts with their classes: IMDb, SNLI, tables; plain text for language models |
 //! | [`loader`] | seeded, resumable batches, gathered ahead on a thread |
 //! | [`field_io`] | arrays from `.npy`, `.npz`, `.safetensors`, `.mat` and HDF5 files, and to the first three |
 //! | [`field_set`] | data sets in such files: a manifest says which array is what |
@@ -45,6 +46,7 @@ pub mod manifest;
 pub mod metrics;
 mod parquet_table;
 pub mod pde;
+pub mod text;
 pub mod transform;
 pub mod vision;
 

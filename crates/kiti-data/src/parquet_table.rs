@@ -71,11 +71,6 @@ impl ParquetTable {
         &self.columns
     }
 
-    /// Number of rows that it claims to have.
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
-    }
-
     /// Hands row number and bytes of every row of a column to `visit`.
     pub(crate) fn visit_bytes(
         &self,

@@ -1,14 +1,13 @@
 //! CIFAR-10 and CIFAR-100 (Krizhevsky 2009): 60,000 images of 32 x 32 in 10 and 100 classes.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::images::{ImageSplits, Images};
 use super::picture::Picture;
-use crate::archive::{Packing, visit_files};
+use crate::archive::{Packing, files_below, visit_files};
 use crate::parquet_table::ParquetTable;
 use crate::{Error, Result};
 
@@ -60,8 +59,8 @@ impl CifarVariant {
             return Err(Error::io("read", path, source));
         }
         if path.is_dir() {
-            let mut files = Vec::new();
-            find_parquet(path, &mut files)?;
+            let mut files = files_below(path)?;
+            files.retain(|file| is_parquet(file));
             if !files.is_empty() {
                 return self.read_parquet(path, &files);
             }
@@ -237,7 +236,7 @@ impl CifarVariant {
                 let [height, width] = picture.size();
                 return Err(bad(format!("one of {width} x {height}")));
             }
-            picture.append_to(&mut records.pixels);
+            records.pixels.extend_from_slice(picture.pixels());
             Ok(())
         })?;
         Ok(records)
@@ -287,25 +286,6 @@ struct Records {
 fn is_parquet(path: &Path) -> bool {
     path.extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("parquet"))
-}
-
-/// Parquet files below a folder, by name.
-fn find_parquet(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    let failed = |source| Error::io("list", folder, source);
-    let mut entries = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        entries.push(entry.map_err(failed)?.path());
-    }
-    entries.sort();
-    for entry in entries {
-        let kind = fs::symlink_metadata(&entry).map(|metadata| metadata.file_type());
-        if kind.is_ok_and(|kind| kind.is_dir()) {
-            find_parquet(&entry, files)?;
-        } else if is_parquet(&entry) {
-            files.push(entry);
-        }
-    }
-    Ok(())
 }
 
 const COARSE_CLASSES: u8 = 20;

@@ -107,7 +107,7 @@ fn read_split(
                 });
             }
             split.labels.push(label as u32);
-            picture.append_to(&mut split.pixels);
+            split.pixels.extend_from_slice(picture.pixels());
         }
     }
     Ok(split)

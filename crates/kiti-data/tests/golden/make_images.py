@@ -46,7 +46,7 @@ def parquet(target, content, label_bytes, label_names, **options):
 
 cifar10 = cut(sys.argv[1], "images/cifar-10-binary.tar.gz", 1, 2)
 train = b"".join(cifar10[f"data_batch_{number}.bin"] for number in range(1, 6))
-parquet("images/cifar10-train.parquet", train, 1, {0: "label"}, compression="zstd", row_group_size=4)
+parquet("images/cifar10-train.parquet", train, 1, {0: "label"}, compression="gzip", row_group_size=4)
 parquet("images/cifar10-test.parquet", cifar10["test_batch.bin"], 1, {0: "label"}, compression="snappy")
 cifar100 = cut(sys.argv[2], "images/cifar-100-binary.tar.gz", 2, 2)
 for split in ["train", "test"]:
