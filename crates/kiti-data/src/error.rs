@@ -261,6 +261,30 @@ pub enum Error {
         /// What is there.
         found: String,
     },
+    /// A file cannot be fetched.
+    #[error("{url}: {reason}; {remedy}")]
+    Fetch {
+        /// Its address.
+        url: String,
+        /// What happened.
+        reason: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A file of a repository on the Hub cannot be had.
+    #[error("{repository}, revision {revision}, file {file}: {reason}; {remedy}")]
+    Hub {
+        /// Address of the repository.
+        repository: String,
+        /// The revision asked for.
+        revision: String,
+        /// The file asked for.
+        file: String,
+        /// What happened.
+        reason: String,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// The platform names no directory for caches.
     #[error(
         "no cache directory: expected the variable KITI_CACHE or a home directory, found \
@@ -284,6 +308,11 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// Whether it says that a file of the Hub is not there, or offline not in the cache.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Error::Hub { reason, .. } if reason.contains("404") || reason.contains("not in the cache"))
+    }
+
     /// Tells a full disk from other failures of a file operation.
     pub(crate) fn io(
         action: &'static str,

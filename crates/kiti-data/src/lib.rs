@@ -11,6 +11,7 @@
 //! | [`field_set`] | data sets in such files: a manifest says which array is what |
 //! | [`transform`] | normalisation |
 //! | [`metrics`] | relative norms and the spectrum of an error |
+//! | [`fetch`] | files over HTTP and from the Hugging Face Hub: resumed, verified, kept |
 //! | [`manifest`] | what a data set's files must be |
 //!
 //! Every random choice is keyed by a seed: the same settings give the same bits for any number
@@ -39,6 +40,7 @@ pub mod atomic_file;
 pub mod cache;
 mod checksum;
 pub mod error;
+pub mod fetch;
 pub mod field_io;
 pub mod field_set;
 pub mod loader;
