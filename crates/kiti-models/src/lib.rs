@@ -10,6 +10,7 @@ pub mod golden;
 pub mod gpt2;
 pub mod hub;
 pub mod model;
+pub mod oformer;
 pub mod operator;
 pub mod recipe;
 pub mod resnet;

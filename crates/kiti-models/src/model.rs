@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::fno::Fno;
+use crate::oformer::OFormer;
 use crate::operator::{FieldOperator, Network, Normalization};
 use crate::recipe::ModelSection;
 
@@ -50,6 +51,7 @@ impl Model {
         let residual = &description.residual;
         let network = match &description.model {
             ModelSection::Fno(config) => Network::Fno(Fno::new(config, residual, vb)?),
+            ModelSection::Oformer(config) => Network::OFormer(OFormer::new(config, residual, vb)?),
         };
         let normalization = description.normalization.clone();
         Ok(Self::Operator(FieldOperator::new(network, normalization)))

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::fno::Fno;
-use crate::rollout::feed_back;
+use crate::oformer::OFormer;
+use crate::rollout::{feed_back, window};
 
 /// A model from fields to fields, `(batch, d1 .. dN, in_channels)` to `(batch, d1 .. dN, out_channels)`.
 pub trait Operator {
@@ -34,12 +35,17 @@ pub trait Operator {
     /// An input that does not fit.
     fn forward_t(&self, xs: &Tensor, ctx: &Context) -> Result<Tensor>;
 
-    /// The first place of an application whose result is not finite; none if all are.
+    /// Where a roll-out first leaves the finite numbers, as `PLACE (roll-out step K)`; none if it never does.
     ///
     /// # Errors
     ///
-    /// Those of [`forward_t`](Self::forward_t).
-    fn first_not_finite(&self, xs: &Tensor, ctx: &Context) -> Result<Option<String>>;
+    /// Those of [`roll_out`](Self::roll_out).
+    fn first_not_finite(
+        &self,
+        history: &Tensor,
+        steps: usize,
+        ctx: &Context,
+    ) -> Result<Option<String>>;
 
     /// Predicts `steps` times `out_channels` channels after `history`, each `(batch, d1 .. dN, out_channels)`. Unless
     /// a model has its own way in time, each prediction becomes an input of the next.
@@ -73,8 +79,22 @@ impl Operator for Fno {
         Fno::forward_t(self, xs, ctx)
     }
 
-    fn first_not_finite(&self, xs: &Tensor, ctx: &Context) -> Result<Option<String>> {
-        Fno::first_not_finite(self, xs, ctx)
+    fn first_not_finite(
+        &self,
+        history: &Tensor,
+        steps: usize,
+        ctx: &Context,
+    ) -> Result<Option<String>> {
+        let mut predictions: Vec<Tensor> = Vec::with_capacity(steps);
+        for step in 0..steps {
+            let window = window(self, history, &predictions)?;
+            let ctx = ctx.clone().with_pass(step as u32);
+            if let Some(place) = Fno::first_not_finite(self, &window, &ctx)? {
+                return Ok(Some(format!("{place} (roll-out step {})", step + 1)));
+            }
+            predictions.push(Fno::forward_t(self, &window, &ctx)?);
+        }
+        Ok(None)
     }
 }
 
@@ -98,6 +118,7 @@ pub struct FieldOperator {
 #[derive(Debug, Clone)]
 pub(crate) enum Network {
     Fno(Fno),
+    OFormer(OFormer),
 }
 
 impl FieldOperator {
@@ -112,6 +133,7 @@ impl FieldOperator {
     pub fn network(&self) -> &dyn Operator {
         match &self.network {
             Network::Fno(fno) => fno,
+            Network::OFormer(oformer) => oformer,
         }
     }
 
@@ -151,7 +173,25 @@ impl Operator for FieldOperator {
         self.decode(&self.network().forward_t(&self.encode(xs)?, ctx)?)
     }
 
-    fn first_not_finite(&self, xs: &Tensor, ctx: &Context) -> Result<Option<String>> {
-        self.network().first_not_finite(&self.encode(xs)?, ctx)
+    fn first_not_finite(
+        &self,
+        history: &Tensor,
+        steps: usize,
+        ctx: &Context,
+    ) -> Result<Option<String>> {
+        self.network()
+            .first_not_finite(&self.encode(history)?, steps, ctx)
+    }
+
+    fn roll_out(&self, history: &Tensor, steps: usize, ctx: &Context) -> Result<Vec<Tensor>> {
+        match &self.network {
+            // Its predictions become inputs, in the units of both.
+            Network::Fno(_) => feed_back(self, history, steps, ctx),
+            Network::OFormer(oformer) => oformer
+                .roll_out(&self.encode(history)?, steps, ctx)?
+                .iter()
+                .map(|prediction| self.decode(prediction))
+                .collect(),
+        }
     }
 }

@@ -88,20 +88,11 @@ pub fn first_not_finite(
     steps: usize,
     ctx: &Context,
 ) -> Result<Option<String>> {
-    let mut predictions: Vec<Tensor> = Vec::with_capacity(steps);
-    for step in 0..steps {
-        let window = window(model, history, &predictions)?;
-        let ctx = ctx.clone().with_pass(step as u32);
-        if let Some(place) = model.first_not_finite(&window, &ctx)? {
-            return Ok(Some(format!("{place} (roll-out step {})", step + 1)));
-        }
-        predictions.push(model.forward_t(&window, &ctx)?);
-    }
-    Ok(None)
+    model.first_not_finite(history, steps, ctx)
 }
 
 /// The last `in_channels` channels of history and predictions.
-fn window<O: Operator + ?Sized>(
+pub(crate) fn window<O: Operator + ?Sized>(
     model: &O,
     history: &Tensor,
     predictions: &[Tensor],

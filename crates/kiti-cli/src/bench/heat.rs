@@ -6,7 +6,7 @@ use kiti_nn::residual::Variant;
 
 use super::Measurement;
 use super::models::training_step;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 
 /// A method's name, its variant, and changes to the recipe.
 type Case<'a> = (String, Variant, &'a [(String, String)]);
@@ -29,7 +29,11 @@ pub fn measure(device: &Device, seconds: f64) -> Outcome<Vec<Measurement>> {
             let mut sets = sets.to_vec();
             sets.push(("residual.variant".to_owned(), variant.name().to_owned()));
             let recipe = Recipe::load("heat", None, &sets)?;
-            let ModelSection::Fno(config) = &recipe.model;
+            let ModelSection::Fno(config) = &recipe.model else {
+                return Err(Failure::failed(
+                    "recipe heat: expected a Fourier neural operator",
+                ));
+            };
             let residual = recipe.residual.config();
             let timing = training_step(config, &residual, 20, &[32, 32], device, seconds)?;
             let mut row = Measurement::new("heat", method, timing);

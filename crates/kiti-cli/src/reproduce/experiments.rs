@@ -34,17 +34,31 @@ pub const EXPERIMENTS: &[Experiment] = &[
     },
     Experiment {
         name: "burgers",
-        profiles: &[SMOKE, QUICK, paper(5)],
+        profiles: PARTIAL_DIFFERENTIAL_EQUATION,
     },
     Experiment {
         name: "navier-stokes",
-        profiles: &[SMOKE, QUICK, paper(5)],
+        profiles: PARTIAL_DIFFERENTIAL_EQUATION,
     },
     Experiment {
         name: "darcy",
-        profiles: &[SMOKE, QUICK, paper(5)],
+        profiles: PARTIAL_DIFFERENTIAL_EQUATION,
+    },
+    Experiment {
+        name: "burgers-oformer",
+        profiles: PARTIAL_DIFFERENTIAL_EQUATION,
+    },
+    Experiment {
+        name: "navier-stokes-oformer",
+        profiles: PARTIAL_DIFFERENTIAL_EQUATION,
+    },
+    Experiment {
+        name: "darcy-oformer",
+        profiles: PARTIAL_DIFFERENTIAL_EQUATION,
     },
 ];
+
+const PARTIAL_DIFFERENTIAL_EQUATION: &[Profile] = &[SMOKE, QUICK, paper(5)];
 
 /// Every residual for a few steps.
 const SMOKE: Profile = Profile {

@@ -126,6 +126,29 @@ impl Dataset {
         self.targets.as_ref()
     }
 
+    /// The first `count` samples and the others, which must be some of each.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] where one of the two would be empty.
+    pub fn split_at(&self, count: usize) -> Result<(Self, Self)> {
+        if count == 0 || count >= self.len() {
+            return Err(Error::Setting {
+                key: "count",
+                found: count.to_string(),
+                expected: "at least 1 and fewer than the samples",
+            });
+        }
+        let part = |first, count| {
+            let range = |rows: &Arc<dyn RowSource>| RowRange {
+                rows: Arc::clone(rows),
+                first,
+                count,
+            };
+            Self::from_rows(range(&self.inputs), range(&self.targets))
+        };
+        Ok((part(0, count)?, part(count, self.len() - count)?))
+    }
+
     /// Number of samples.
     pub fn len(&self) -> usize {
         self.inputs.len()
@@ -134,6 +157,29 @@ impl Dataset {
     /// Never: a data set has a sample.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// Neighbouring rows of a source.
+#[derive(Debug)]
+struct RowRange {
+    rows: Arc<dyn RowSource>,
+    first: usize,
+    count: usize,
+}
+
+impl RowSource for RowRange {
+    fn len(&self) -> usize {
+        self.count
+    }
+
+    fn row_shape(&self) -> Vec<usize> {
+        self.rows.row_shape()
+    }
+
+    fn rows(&self, rows: &[usize]) -> Result<Field> {
+        let moved: Vec<_> = rows.iter().map(|row| row + self.first).collect();
+        self.rows.rows(&moved)
     }
 }
 

@@ -176,3 +176,27 @@ fn bad_input_is_refused() {
     let error = Loader::new(data(3), settings, &Device::Cpu).unwrap_err();
     assert!(error.to_string().contains("batch_size"), "{error}");
 }
+
+#[test]
+fn a_split_shares_the_samples_out() {
+    let whole = data(7);
+    let (first, rest) = whole.split_at(5).unwrap();
+    assert_eq!((first.len(), rest.len()), (5, 2));
+    let rows = |data: &Dataset, rows: &[usize]| data.inputs().rows(rows).unwrap();
+    assert_eq!(rows(&rest, &[1, 0]), rows(&whole, &[6, 5]));
+    assert_eq!(rows(&first, &[4]), rows(&whole, &[4]));
+    assert_eq!(rest.inputs().row_shape(), [1, 2]);
+    assert_eq!(rest.targets().rows(&[0]).unwrap().into_f64(), [-5.]);
+    assert!(whole.split_at(0).is_err() && whole.split_at(7).is_err());
+}
+
+#[test]
+fn samples_that_are_not_finite_are_refused_with_their_place() {
+    let inputs = Field::from_f32(vec![2, 2], vec![0., 1., 2., 3.]).unwrap();
+    let targets = Field::from_f32(vec![2, 1], vec![0., f32::INFINITY]).unwrap();
+    let message = Dataset::new(inputs, targets).unwrap_err().to_string();
+    assert!(
+        message.contains("targets") && message.contains("[1, 0]"),
+        "{message}"
+    );
+}

@@ -46,6 +46,12 @@ pub struct Progress {
     pub timing_bytes: u64,
     /// Seconds of work so far, interruptions left out.
     pub elapsed_seconds: f64,
+    /// Smallest error on the validation samples so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_validation: Option<f64>,
+    /// Evaluations since then.
+    #[serde(default)]
+    pub evaluations_without_gain: usize,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

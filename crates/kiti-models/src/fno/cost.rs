@@ -1,8 +1,6 @@
 //! What a pass through a Fourier neural operator costs: operations and memory.
 
-use kiti_kinetics::system::{Directions, Positions, Scattering};
 use kiti_nn::flops::{self, Flops};
-use kiti_nn::kinetic::KineticResidual;
 use kiti_nn::residual::ResidualConfig;
 
 use super::{Fno, FnoConfig};
@@ -31,7 +29,7 @@ impl Fno {
         };
         let fourier_layer = layer(spectral)
             + layer(flops::pointwise(sites, width, width))
-            + residual_flops(residual, batch, width, sites / batch.max(1));
+            + residual.flops(batch, width, grid);
         let activations = layer(flops::elementwise(sites * width * (config.layers - 1)))
             + layer(flops::elementwise(sites * projection));
         (0..config.layers).map(|_| fourier_layer).sum::<Flops>()
@@ -49,44 +47,4 @@ impl Fno {
         let ends = (config.in_channels + config.dims() + config.out_channels) as u64;
         4 * sites * (features + ends)
     }
-}
-
-/// Operations of one residual on `batch` fields of `width` channels and `sites` sites. Collisions
-/// belong to training alone; their gradient counts twice their forward pass.
-fn residual_flops(residual: &ResidualConfig, batch: usize, width: usize, sites: usize) -> Flops {
-    let elements = batch * width * sites;
-    let addition = Flops::layer(flops::elementwise(elements));
-    let ResidualConfig::Kinetic(config) = residual else {
-        let noise = if matches!(residual, ResidualConfig::Additive) {
-            0
-        } else {
-            2 * elements
-        };
-        return addition + Flops::training_only(noise as u64);
-    };
-    let layout = KineticResidual::new(config.clone(), 0)
-        .and_then(|residual| residual.layout(&[batch, width, sites]));
-    let Ok(layout) = layout else { return addition };
-    let (n, dims) = (layout.particles, layout.dims);
-    let per_sample = match &config.step.scattering {
-        // Distances and relative speeds by Gram matrices, a dozen operations a pair, sums over partners.
-        Scattering::Published {
-            positions,
-            directions,
-        } => {
-            let sums = if *positions == Positions::Merged {
-                2
-            } else {
-                1
-            };
-            let scattering = match directions {
-                Directions::Pool { size } => 2 * n * size * dims,
-                Directions::Exact => n * n * dims,
-            };
-            (2 + sums) * 2 * n * n * dims + 12 * n * n + scattering
-        }
-        // Distance, relative speed, direction and turned velocity of n/2 pairs.
-        Scattering::Elastic { .. } => 8 * n * dims,
-    };
-    addition + Flops::training_only(3 * (layout.samples * per_sample) as u64)
 }

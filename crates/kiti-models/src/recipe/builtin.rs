@@ -9,4 +9,16 @@ pub(super) const RECIPES: &[(&str, &str)] = &[
         include_str!("../../recipes/navier-stokes.toml"),
     ),
     ("darcy", include_str!("../../recipes/darcy.toml")),
+    (
+        "burgers-oformer",
+        include_str!("../../recipes/burgers-oformer.toml"),
+    ),
+    (
+        "navier-stokes-oformer",
+        include_str!("../../recipes/navier-stokes-oformer.toml"),
+    ),
+    (
+        "darcy-oformer",
+        include_str!("../../recipes/darcy-oformer.toml"),
+    ),
 ];

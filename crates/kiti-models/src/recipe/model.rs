@@ -1,11 +1,12 @@
 //! What learns: sizes and costs, whatever the kind of model.
 
 use kiti_nn::flops::Flops;
-use kiti_nn::kinetic::KineticResidual;
+use kiti_nn::kinetic::{Arrangement, KineticResidual};
 use kiti_nn::residual::ResidualConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::fno::{Fno, FnoConfig};
+use crate::oformer::{OFormer, OFormerConfig};
 use crate::{Error, Result};
 
 /// What learns. A kind is told by its key `kind`.
@@ -14,12 +15,17 @@ use crate::{Error, Result};
 pub enum ModelSection {
     /// A Fourier neural operator.
     Fno(FnoConfig),
+    /// An operator transformer.
+    Oformer(OFormerConfig),
 }
 
 impl ModelSection {
     /// Every kind with its default values.
     pub fn examples() -> Vec<Self> {
-        vec![Self::Fno(FnoConfig::default())]
+        vec![
+            Self::Fno(FnoConfig::default()),
+            Self::Oformer(OFormerConfig::default()),
+        ]
     }
 
     /// Refuses sizes that make no model.
@@ -30,6 +36,7 @@ impl ModelSection {
     pub fn validate(&self) -> Result<()> {
         match self {
             Self::Fno(config) => config.validate(),
+            Self::Oformer(config) => config.validate(),
         }
     }
 
@@ -37,6 +44,7 @@ impl ModelSection {
     pub fn dims(&self) -> usize {
         match self {
             Self::Fno(config) => config.dims(),
+            Self::Oformer(config) => config.dims,
         }
     }
 
@@ -44,6 +52,7 @@ impl ModelSection {
     pub fn in_channels(&self) -> usize {
         match self {
             Self::Fno(config) => config.in_channels,
+            Self::Oformer(config) => config.in_channels,
         }
     }
 
@@ -51,6 +60,7 @@ impl ModelSection {
     pub fn out_channels(&self) -> usize {
         match self {
             Self::Fno(config) => config.out_channels,
+            Self::Oformer(config) => config.out_channels,
         }
     }
 
@@ -62,6 +72,7 @@ impl ModelSection {
     pub fn check_grid(&self, grid: &[usize]) -> Result<()> {
         match self {
             Self::Fno(config) => config.check_grid(grid),
+            Self::Oformer(config) => config.check_grid(grid),
         }
     }
 
@@ -76,6 +87,16 @@ impl ModelSection {
         };
         let shape = match self {
             Self::Fno(config) => [&[1, config.width], grid].concat(),
+            Self::Oformer(config) => {
+                if !matches!(kinetic.arrangement, Arrangement::Tokens { .. }) {
+                    return Err(Error::ModelConfig {
+                        key: "residual.arrangement",
+                        found: "\"grid\"".to_owned(),
+                        expected: "\"tokens\": this model has no grid inside",
+                    });
+                }
+                vec![1, grid.iter().product(), config.width]
+            }
         };
         KineticResidual::new(kinetic.clone(), 0)
             .and_then(|residual| residual.layout(&shape))
@@ -87,6 +108,7 @@ impl ModelSection {
     pub fn parameter_count(&self) -> usize {
         match self {
             Self::Fno(config) => config.parameter_count(),
+            Self::Oformer(config) => config.parameter_count(),
         }
     }
 
@@ -103,6 +125,9 @@ impl ModelSection {
                 let pass = Fno::flops(config, residual, batch, grid);
                 std::iter::repeat_n(pass, steps).sum()
             }
+            Self::Oformer(config) => {
+                OFormer::flops(config, residual, batch, grid.iter().product(), steps)
+            }
         }
     }
 
@@ -110,6 +135,9 @@ impl ModelSection {
     pub fn kept_bytes(&self, batch: usize, grid: &[usize], steps: usize) -> u64 {
         match self {
             Self::Fno(config) => Fno::kept_bytes(config, batch, grid) * steps as u64,
+            Self::Oformer(config) => {
+                OFormer::kept_bytes(config, batch, grid.iter().product(), steps)
+            }
         }
     }
 }

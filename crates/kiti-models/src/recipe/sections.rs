@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use kiti_nn::loss::Reduction;
 use kiti_nn::optim::{AdamConfig, OptimizerConfig, SgdConfig};
 use kiti_nn::residual::{ResidualConfig, Variant, VariantSettings};
 use kiti_nn::schedule::LearningRateSchedule;
@@ -43,19 +44,30 @@ pub enum SchedulePeriod {
     Step,
 }
 
-/// How a model learns. The loss is the relative L2 error of every predicted snapshot, summed over the roll-out and
-/// over the batch, and the gradient goes back through the whole roll-out.
+/// How a model learns; the loss is that of the [task](crate::task).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainingSection {
     /// Passes over the training samples.
     pub epochs: usize,
-    /// Samples of one optimiser step.
+    /// Samples of one batch.
     pub batch_size: usize,
+    /// Batches whose gradients are added up for one optimiser step.
+    pub accumulation: usize,
+    /// Whether an optimiser step follows the gradient of the sum or of the mean of its terms.
+    pub loss_reduction: Reduction,
     /// Learning rate before the schedule.
     pub learning_rate: f64,
     /// Largest common norm of the gradients; 0 does not clip.
     pub clip_norm: f64,
+    /// Noise added to the inputs in training, its deviation over the root mean square of each sample's input.
+    pub input_noise: f64,
+    /// Decay a step of the moving average of the weights, which is evaluated and kept in their place; 0 keeps the weights.
+    pub average_decay: f64,
+    /// Training samples, the last ones, set aside to be evaluated as `validation`.
+    pub validation_samples: usize,
+    /// Evaluations without a smaller error on `validation` after which training stops; 0 never stops.
+    pub patience: usize,
     /// What the schedule counts.
     pub schedule_per: SchedulePeriod,
     /// Epochs between two checkpoints; the last epoch always has one.
@@ -71,8 +83,14 @@ impl Default for TrainingSection {
         Self {
             epochs: 1000,
             batch_size: 20,
+            accumulation: 1,
+            loss_reduction: Reduction::Sum,
             learning_rate: 1e-3,
             clip_norm: 0.0,
+            input_noise: 0.0,
+            average_decay: 0.0,
+            validation_samples: 0,
+            patience: 0,
             schedule_per: SchedulePeriod::Epoch,
             checkpoint_every: 1,
             schedule: LearningRateSchedule::Step {

@@ -5,6 +5,7 @@ use kiti_nn::residual::ResidualConfig;
 
 use super::data::FieldExtent;
 use super::{DataSection, Recipe, TestSet};
+use crate::task::{TRAIN, VALIDATION};
 use crate::{Error, Result};
 
 impl Recipe {
@@ -22,8 +23,8 @@ impl Recipe {
         check.that("data", self.data.fields().validate(None))?;
         for (name, set) in &self.evaluation.sets {
             let key = format!("evaluation.sets.{name}");
-            if name == "train" {
-                let message = "`train` is the training samples: rename it".to_owned();
+            if name == TRAIN || name == VALIDATION {
+                let message = format!("`{name}` is a part of the training samples: rename it");
                 return check.refuse(&key, message);
             }
             let known = self.data.test_keys();
@@ -46,6 +47,7 @@ impl Recipe {
         for (key, count) in [
             ("training.epochs", training.epochs),
             ("training.batch_size", training.batch_size),
+            ("training.accumulation", training.accumulation),
             ("training.checkpoint_every", training.checkpoint_every),
             ("evaluation.every", self.evaluation.every),
             ("evaluation.batch_size", self.evaluation.batch_size),
@@ -59,10 +61,22 @@ impl Recipe {
             let message = format!("expected a positive number, found {found}");
             return check.refuse("training.learning_rate", message);
         }
-        if !(training.clip_norm >= 0.0 && training.clip_norm.is_finite()) {
-            let found = training.clip_norm;
-            let message = format!("expected 0 or more, found {found}");
-            return check.refuse("training.clip_norm", message);
+        for (key, found) in [
+            ("training.clip_norm", training.clip_norm),
+            ("training.input_noise", training.input_noise),
+        ] {
+            if !(found >= 0.0 && found.is_finite()) {
+                return check.refuse(key, format!("expected 0 or more, found {found}"));
+            }
+        }
+        if !(0.0..1.0).contains(&training.average_decay) {
+            let found = training.average_decay;
+            let message = format!("expected 0 or more and less than 1, found {found}");
+            return check.refuse("training.average_decay", message);
+        }
+        if training.patience > 0 && training.validation_samples == 0 {
+            let message = "expected training.validation_samples to judge by, found 0".to_owned();
+            return check.refuse("training.patience", message);
         }
         check.that("training.optimizer", training.optimizer.validate())
     }
@@ -92,6 +106,13 @@ impl Recipe {
     }
 
     fn validate_channels(&self, check: &Check<'_>, train: &FieldExtent) -> Result<()> {
+        if self.training.validation_samples >= train.samples {
+            let message = format!(
+                "expected fewer than the {} training samples, found {}",
+                train.samples, self.training.validation_samples
+            );
+            return check.refuse("training.validation_samples", message);
+        }
         for (key, count) in [
             ("data.samples", train.samples),
             ("data.inputs", train.inputs),

@@ -12,6 +12,9 @@ use crate::{Error, Result};
 /// Name under which the training samples are evaluated.
 pub const TRAIN: &str = "train";
 
+/// Name under which training samples that were set aside are evaluated.
+pub const VALIDATION: &str = "validation";
+
 /// Sets of samples by name, each fields that a model sees and fields that it has to predict.
 #[derive(Debug, Clone)]
 pub struct FieldSets {
@@ -33,7 +36,14 @@ impl FieldSets {
         let (mut sets, mut outcomes) = (BTreeMap::new(), BTreeMap::new());
         for (name, set) in names {
             let (data, outcome) = source.load(set, cache, &|progress| observer(name, progress))?;
-            sets.insert(name.to_owned(), data);
+            let aside = recipe.training.validation_samples;
+            if set.is_none() && aside > 0 {
+                let (train, validation) = data.split_at(data.len().saturating_sub(aside))?;
+                sets.insert(VALIDATION.to_owned(), validation);
+                sets.insert(TRAIN.to_owned(), train);
+            } else {
+                sets.insert(name.to_owned(), data);
+            }
             outcomes.extend(outcome.map(|outcome| (name.to_owned(), outcome)));
         }
         Ok(Self { sets, outcomes })

@@ -6,7 +6,9 @@ use candle::{DType, Device, Tensor};
 use kiti_data::Field;
 use kiti_data::loader::Dataset;
 use kiti_data::transform::unit_gaussian::UnitGaussianNormalizer;
+use kiti_kinetics::rng::{Stream, derive_seed};
 use kiti_nn::context::Context;
+use rayon::prelude::*;
 
 use super::{FieldSets, Loss, Measure, Task, Workload};
 use crate::evaluate::{evaluate, predict};
@@ -23,6 +25,7 @@ pub struct FieldTask {
     sets: FieldSets,
     description: ModelDescription,
     evaluation_batch: usize,
+    input_noise: f64,
 }
 
 impl FieldTask {
@@ -48,6 +51,7 @@ impl FieldTask {
             sets,
             description,
             evaluation_batch: recipe.evaluation.batch_size,
+            input_noise: recipe.training.input_noise,
         })
     }
 
@@ -95,6 +99,28 @@ pub(crate) fn with_channels(fields: &Tensor, dims: usize) -> candle::Result<Tens
     Ok(fields)
 }
 
+/// Adds to each sample normal noise of `level` times the root mean square of its values, drawn from the context's seed,
+/// its step and the sample's place in the batch.
+fn add_noise(inputs: &Tensor, level: f64, ctx: &Context) -> candle::Result<Tensor> {
+    let seed = derive_seed(ctx.seed, "task/input-noise");
+    let samples = inputs.dim(0)?;
+    let mut values = inputs.flatten_all()?.to_vec1::<f32>()?;
+    let width = values.len() / samples.max(1);
+    values
+        .par_chunks_mut(width.max(1))
+        .enumerate()
+        .for_each(|(sample, values)| {
+            let squares: f64 = values.iter().map(|value| f64::from(*value).powi(2)).sum();
+            let deviation = level * (squares / width as f64).sqrt();
+            let words = [ctx.step as u32, (ctx.step >> 32) as u32, sample as u32];
+            let mut stream = Stream::new(seed, words);
+            for value in values {
+                *value += (deviation * stream.normal()) as f32;
+            }
+        });
+    Tensor::from_vec(values, inputs.shape(), inputs.device())
+}
+
 impl Task for FieldTask {
     fn measure(&self) -> Measure {
         Measure::RelativeL2
@@ -116,7 +142,10 @@ impl Task for FieldTask {
         ctx: &Context,
     ) -> Result<Loss> {
         let operator = model.operator();
-        let inputs = with_channels(inputs, operator.dims())?;
+        let mut inputs = with_channels(inputs, operator.dims())?;
+        if self.input_noise > 0.0 && ctx.is_training() {
+            inputs = add_noise(&inputs, self.input_noise, ctx)?;
+        }
         let targets = with_channels(targets, operator.dims())?;
         let steps = targets.dim(targets.rank() - 1)? / operator.out_channels();
         Ok(Loss {
@@ -197,7 +226,9 @@ pub(super) fn workload(recipe: &Recipe) -> Result<Workload> {
     }
     let outputs = steps(train.outputs);
     Ok(Workload {
-        samples: train.samples,
+        samples: train
+            .samples
+            .saturating_sub(recipe.training.validation_samples),
         step_flops: model
             .flops(&residual, batch, &train.grid, outputs)
             .training_step,

@@ -14,7 +14,7 @@ use kiti_data::pde::Progress;
 use kiti_nn::context::Context;
 use serde::{Deserialize, Serialize};
 
-pub use field_sets::{FieldSets, TRAIN};
+pub use field_sets::{FieldSets, TRAIN, VALIDATION};
 pub use fields::FieldTask;
 pub(crate) use fields::with_channels;
 
@@ -92,6 +92,13 @@ pub enum Measure {
 }
 
 impl Measure {
+    /// Whether `found` is better than the best `before`; NaN never is.
+    pub fn improves(self, found: f64, before: Option<f64>) -> bool {
+        match self {
+            Measure::RelativeL2 => !found.is_nan() && before.is_none_or(|before| found < before),
+        }
+    }
+
     /// As it stands in a sentence.
     pub fn title(self) -> &'static str {
         match self {
@@ -103,7 +110,7 @@ impl Measure {
 /// What a run has to do, known without its samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Workload {
-    /// Training samples.
+    /// Training samples, without those set aside for validation.
     pub samples: usize,
     /// Operations of forward and backward pass of one batch.
     pub step_flops: u64,

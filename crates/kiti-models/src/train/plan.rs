@@ -68,7 +68,7 @@ impl Plan {
             Basis::Rate(rate) => Some(counts.total as f64 / rate),
             Basis::TimedStep => {
                 let step = time_step(recipe, device)?;
-                Some(step * counts.total as f64 / counts.step as f64)
+                Some(step * counts.total as f64 / counts.batch as f64)
             }
         };
         let parameters = counts.parameters as u64;
@@ -99,6 +99,7 @@ const PROGRAM_BYTES: u64 = 64 << 20;
 struct Counts {
     parameters: usize,
     steps: u64,
+    batch: u64,
     step: u64,
     inference: u64,
     total: u64,
@@ -113,13 +114,16 @@ impl Counts {
             OptimizerConfig::Sgd(_) => flops::sgd(parameters),
             _ => flops::adam(parameters),
         };
-        let step = work.step_flops + optimizer;
-        let batches = work.samples.div_ceil(recipe.training.batch_size) as u64;
-        let steps = batches * recipe.training.epochs as u64;
+        let training = &recipe.training;
+        let batches = work.samples.div_ceil(training.batch_size);
+        let together = training.accumulation.min(batches.max(1));
+        let step = work.step_flops * together as u64 + optimizer;
+        let steps = batches.div_ceil(together) as u64 * training.epochs as u64;
         let evaluations = recipe.training.epochs.div_ceil(recipe.evaluation.every) as u64;
         Ok(Self {
             parameters,
             steps,
+            batch: work.step_flops + optimizer,
             step,
             inference: work.inference_flops,
             total: steps * step + evaluations * work.evaluation_flops,
@@ -128,7 +132,7 @@ impl Counts {
     }
 }
 
-/// Seconds of one training step on scratch variables and one batch of samples.
+/// Seconds of one batch's training step on scratch variables.
 fn time_step(recipe: &Recipe, device: &Device) -> Result<f64> {
     let task = task::trial(recipe)?;
     let data = task.training_data();

@@ -92,9 +92,9 @@ pub fn write_result(path: &Path, result: &RunResult) -> Result<()> {
 /// The final model, its predictions and the result, the result last.
 pub(super) fn write_all(session: &Session<'_>) -> Result<RunResult> {
     let files = &session.directory.files;
-    let tensors = session.store.tensors();
+    let tensors = session.evaluated_weights();
     save_model(&files.model(), &session.description, &tensors)?;
-    let model = session.detached_model()?;
+    let model = session.evaluated_model()?;
     let predictions = session.task.predictions(&model, session.device)?;
     if !predictions.is_empty() {
         field_io::write(files.predictions(), &predictions)?;
@@ -132,7 +132,7 @@ fn condensation(session: &Session<'_>) -> Result<Vec<WeightCondensation>> {
     let seed = session.circumstances.seed;
     let initial = initial_variables(session.recipe, seed, session.device)?.tensors();
     let mut initial = condensation::neurons(&initial)?;
-    let trained = condensation::neurons(&session.store.tensors())?;
+    let trained = condensation::neurons(&session.evaluated_weights())?;
     let pairs: Vec<_> = trained
         .into_iter()
         .filter_map(|(weight, neurons)| Some((initial.remove(&weight)?, weight, neurons)))

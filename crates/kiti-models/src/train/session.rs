@@ -1,6 +1,6 @@
 //! The training loop.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,19 +9,21 @@ use candle_nn::VarBuilder;
 use kiti_data::loader::{Batch, Loader, LoaderSettings};
 use kiti_kinetics::rng::derive_seed;
 use kiti_nn::context::{Context, LayerDiagnostics};
-use kiti_nn::optim::{Optimizer, clip_grad_norm};
+use kiti_nn::optim::Optimizer;
 use kiti_nn::var_store::VarStore;
 
+use super::average::WeightAverage;
 use super::directory::{Circumstances, RunDirectory};
 use super::metrics::{EpochMetrics, EpochTiming, LayerMetrics, LineFile};
 use super::observer::{Event, Observer};
 use super::plan::Plan;
 use super::result::{self, RunResult};
+use super::step::EpochSums;
 use crate::checkpoint::{self, Progress};
 use crate::fno::is_finite;
 use crate::model::{Model, ModelDescription};
-use crate::recipe::{Recipe, SchedulePeriod};
-use crate::task::Task;
+use crate::recipe::Recipe;
+use crate::task::{Task, VALIDATION};
 use crate::{Error, Result};
 
 /// Checkpoints that stay.
@@ -30,10 +32,6 @@ const KEPT: usize = 2;
 /// Seed of the initial weights of a run.
 pub(super) fn weight_seed(seed: u64) -> u64 {
     derive_seed(seed, "train/weights")
-}
-
-fn scalar(loss: &Tensor) -> Result<f64> {
-    Ok(f64::from(loss.to_dtype(DType::F32)?.to_scalar::<f32>()?))
 }
 
 pub(super) enum Ended {
@@ -51,26 +49,16 @@ pub(super) struct Session<'a> {
     pub(super) store: VarStore,
     pub(super) description: ModelDescription,
     pub(super) progress: Progress,
-    plan: &'a Plan,
-    model: Model,
-    optimizer: Optimizer,
-    loader: Loader,
+    pub(super) plan: &'a Plan,
+    pub(super) model: Model,
+    pub(super) optimizer: Optimizer,
+    pub(super) average: Option<WeightAverage>,
+    pub(super) loader: Loader,
     metrics: LineFile,
     timing: LineFile,
     checkpoint_seconds: f64,
     started: Instant,
     elapsed_before: f64,
-}
-
-/// What an epoch's steps gave.
-#[derive(Default)]
-struct EpochSums {
-    loss: f64,
-    plain_loss: f64,
-    terms: usize,
-    learning_rate: f64,
-    step_seconds: Vec<f64>,
-    evaluation_seconds: f64,
 }
 
 impl<'a> Session<'a> {
@@ -102,11 +90,20 @@ impl<'a> Session<'a> {
             metrics_bytes: 0,
             timing_bytes: 0,
             elapsed_seconds: 0.0,
+            best_validation: None,
+            evaluations_without_gain: 0,
         };
-        if let Some(found) = checkpoint::latest(&folder, device)? {
+        let decay = recipe.training.average_decay;
+        let mut average = (decay > 0.0)
+            .then(|| WeightAverage::new(decay, &store))
+            .transpose()?;
+        if let Some(mut found) = checkpoint::latest(&folder, device)? {
             store
                 .load_strict(&found.model)
                 .map_err(Error::tensors(&found.path))?;
+            if let Some(average) = &mut average {
+                average.load(&mut found.optimizer);
+            }
             optimizer.load_state(&found.optimizer)?;
             progress = found.progress;
         }
@@ -123,6 +120,7 @@ impl<'a> Session<'a> {
             plan,
             model,
             optimizer,
+            average,
             loader,
             checkpoint_seconds: 0.0,
             started: Instant::now(),
@@ -143,12 +141,20 @@ impl<'a> Session<'a> {
             return Ok(Ended::Interrupted { epoch, step });
         }
         let mut kept = self.progress.epoch;
-        while self.progress.epoch < epochs {
+        while self.progress.epoch < epochs && !self.has_stalled() {
             let evaluated = self.evaluates(self.progress.epoch + 1);
             let diagnostics = Arc::new(LayerDiagnostics::default());
             let mut sums = EpochSums::default();
-            for batch in self.loader.epoch(self.progress.epoch as u64) {
-                let loss = self.step(&batch?, evaluated, &diagnostics, &mut sums)?;
+            let mut batches = self.loader.epoch(self.progress.epoch as u64);
+            loop {
+                let together = batches
+                    .by_ref()
+                    .take(self.recipe.training.accumulation)
+                    .collect::<kiti_data::Result<Vec<_>>>()?;
+                if together.is_empty() {
+                    break;
+                }
+                let loss = self.step(&together, evaluated, &diagnostics, &mut sums)?;
                 let event = Event::Step {
                     epoch: self.progress.epoch,
                     step: self.progress.step,
@@ -170,6 +176,7 @@ impl<'a> Session<'a> {
                 .epoch
                 .is_multiple_of(self.recipe.training.checkpoint_every)
                 || self.progress.epoch == epochs
+                || self.has_stalled()
             {
                 self.checkpoint()?;
                 kept = self.progress.epoch;
@@ -179,7 +186,8 @@ impl<'a> Session<'a> {
                 timing: &timing,
                 epochs,
             };
-            if observer.observe(&event).is_break() && self.progress.epoch < epochs {
+            let broken_off = observer.observe(&event).is_break();
+            if broken_off && self.progress.epoch < epochs && !self.has_stalled() {
                 return Ok(Ended::Interrupted {
                     epoch: kept,
                     step: self.progress.step,
@@ -193,65 +201,26 @@ impl<'a> Session<'a> {
         epoch.is_multiple_of(self.recipe.evaluation.every) || epoch == self.recipe.training.epochs
     }
 
-    /// One optimiser step; returns the mean loss of a predicted snapshot.
-    fn step(
-        &mut self,
-        batch: &Batch,
-        evaluated: bool,
-        diagnostics: &Arc<LayerDiagnostics>,
-        sums: &mut EpochSums,
-    ) -> Result<f64> {
-        let start = Instant::now();
-        let step = self.progress.step;
-        let total = self.plan.steps;
-        let seed = derive_seed(self.circumstances.seed, "train/residual");
-        let ctx = Context::train(seed, step).with_progress(step as f64 / total as f64);
-        let recorded = ctx.clone().with_diagnostics(Arc::clone(diagnostics));
-        let loss = self
-            .task
-            .loss(&self.model, &batch.inputs, &batch.targets, &recorded)?;
-        let value = scalar(&loss.sum)?;
-        if !value.is_finite() {
-            return Err(self.not_finite_loss(batch, &ctx, value)?);
-        }
-        let mut aside = 0.0;
-        if evaluated && self.recipe.residual.variant.is_kinetic() {
-            let start = Instant::now();
-            let plain = self.detached_model()?;
-            let ctx = Context::evaluate();
-            let loss = self
-                .task
-                .loss(&plain, &batch.inputs, &batch.targets, &ctx)?;
-            sums.plain_loss += scalar(&loss.sum)?;
-            aside = start.elapsed().as_secs_f64();
-            sums.evaluation_seconds += aside;
-        }
-        let mut gradients = loss.sum.backward()?;
-        let training = &self.recipe.training;
-        if training.clip_norm > 0.0 {
-            clip_grad_norm(&self.store.variables(), &mut gradients, training.clip_norm)?;
-        }
-        let rate = self.learning_rate();
-        self.optimizer.step(&gradients, rate)?;
-        self.device.synchronize()?;
-        self.progress.step += 1;
-        sums.loss += value;
-        sums.terms += loss.terms;
-        sums.learning_rate = rate;
-        sums.step_seconds
-            .push(start.elapsed().as_secs_f64() - aside);
-        Ok(value / loss.terms as f64)
+    /// Whether the error on the validation samples has stopped falling.
+    fn has_stalled(&self) -> bool {
+        let patience = self.recipe.training.patience;
+        patience > 0 && self.progress.evaluations_without_gain >= patience
     }
 
-    fn learning_rate(&self) -> f64 {
-        let training = &self.recipe.training;
-        let (at, total) = match training.schedule_per {
-            SchedulePeriod::Epoch => (self.progress.epoch as u64, training.epochs as u64),
-            SchedulePeriod::Step => (self.progress.step, self.plan.steps),
+    fn judge(&mut self, evaluation: &BTreeMap<String, f64>) {
+        let Some(&found) = evaluation.get(VALIDATION) else {
+            return;
         };
-        training
-            .schedule
-            .learning_rate(training.learning_rate, at, total)
+        if self
+            .task
+            .measure()
+            .improves(found, self.progress.best_validation)
+        {
+            self.progress.best_validation = Some(found);
+            self.progress.evaluations_without_gain = 0;
+        } else {
+            self.progress.evaluations_without_gain += 1;
+        }
     }
 
     /// The lines of an epoch, written down.
@@ -265,8 +234,11 @@ impl<'a> Session<'a> {
         let start = Instant::now();
         let evaluation = match evaluated {
             false => None,
-            true => Some(self.task.evaluate(&self.detached_model()?, self.device)?),
+            true => Some(self.task.evaluate(&self.evaluated_model()?, self.device)?),
         };
+        if let Some(evaluation) = &evaluation {
+            self.judge(evaluation);
+        }
         sums.evaluation_seconds += start.elapsed().as_secs_f64();
         let terms = sums.terms as f64;
         let kinetic = self.recipe.residual.variant.is_kinetic();
@@ -308,13 +280,15 @@ impl<'a> Session<'a> {
         let folder = self.directory.files.checkpoints();
         self.progress.metrics_bytes = self.metrics.bytes();
         self.progress.timing_bytes = self.timing.bytes();
-        let last = self.progress.epoch == self.recipe.training.epochs;
+        let last = self.progress.epoch == self.recipe.training.epochs || self.has_stalled();
+        let mut state = self.optimizer.state()?;
+        state.extend(self.average.iter().flat_map(WeightAverage::state));
         checkpoint::write(
             &folder,
             &self.progress,
             &self.description,
             &self.store.tensors(),
-            &self.optimizer.state()?,
+            &state,
             last,
         )?;
         checkpoint::prune(&folder, KEPT)?;
@@ -327,15 +301,33 @@ impl<'a> Session<'a> {
         self.elapsed_before + self.started.elapsed().as_secs_f64()
     }
 
-    /// The model on the present weights without a graph: what a pass computes is forgotten at once.
-    pub(super) fn detached_model(&self) -> Result<Model> {
-        let tensors: HashMap<String, Tensor> = self.store.tensors().into_iter().collect();
+    /// The weights that are evaluated and kept: the present ones, or their moving average.
+    pub(super) fn evaluated_weights(&self) -> BTreeMap<String, Tensor> {
+        match &self.average {
+            Some(average) => average.tensors().clone(),
+            None => self.store.tensors(),
+        }
+    }
+
+    /// The model on those weights.
+    pub(super) fn evaluated_model(&self) -> Result<Model> {
+        self.detached_model(&self.evaluated_weights())
+    }
+
+    /// The model on `weights` without a graph: what a pass computes is forgotten at once.
+    pub(super) fn detached_model(&self, weights: &BTreeMap<String, Tensor>) -> Result<Model> {
+        let tensors: HashMap<String, Tensor> = weights.clone().into_iter().collect();
         let vb = VarBuilder::from_tensors(tensors, self.store.dtype(), self.device);
         Model::new(&self.description, vb)
     }
 
-    fn not_finite_loss(&self, batch: &Batch, ctx: &Context, value: f64) -> Result<Error> {
-        let model = self.detached_model()?;
+    pub(super) fn not_finite_loss(
+        &self,
+        batch: &Batch,
+        ctx: &Context,
+        value: f64,
+    ) -> Result<Error> {
+        let model = self.detached_model(&self.store.tensors())?;
         let place = self
             .task
             .first_not_finite(&model, &batch.inputs, &batch.targets, ctx)?;

@@ -5,6 +5,8 @@ mod data_kinds;
 mod golden;
 mod images;
 mod models;
+mod oformer;
+mod options;
 mod recipes;
 mod runs;
 mod support;

@@ -187,7 +187,9 @@ fn a_kinetic_checkpoint_is_an_additive_one() {
     let additive = tiny_recipe("additive", &[]);
     let store = initial_variables(&additive, 0, &Device::Cpu).unwrap();
     load_weights(&out, &additive.model, &store).unwrap();
-    let ModelSection::Fno(config) = &additive.model;
+    let ModelSection::Fno(config) = &additive.model else {
+        panic!("the heat recipe has a Fourier neural operator")
+    };
     let residual = additive.residual.config();
     let plain = kiti_models::fno::Fno::new(config, &residual, store.builder()).unwrap();
     let kinetic = load_model(&out, &Device::Cpu).unwrap();

@@ -1,4 +1,4 @@
-use std::fs::File;
+use std::fs::{self, File};
 
 use flate2::read::GzDecoder;
 
