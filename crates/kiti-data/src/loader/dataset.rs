@@ -178,8 +178,22 @@ impl RowSource for RowRange {
     }
 
     fn rows(&self, rows: &[usize]) -> Result<Field> {
-        let moved: Vec<_> = rows.iter().map(|row| row + self.first).collect();
-        self.rows.rows(&moved)
+        self.rows.rows(&self.moved(rows))
+    }
+
+    fn changed_rows(&self, rows: &[usize], change: &Change) -> Result<Field> {
+        self.rows.changed_rows(&self.moved(rows), change)
+    }
+
+    fn lengths(&self) -> Option<&[u32]> {
+        let lengths = self.rows.lengths()?;
+        lengths.get(self.first..self.first + self.count)
+    }
+}
+
+impl RowRange {
+    fn moved(&self, rows: &[usize]) -> Vec<usize> {
+        rows.iter().map(|row| row + self.first).collect()
     }
 }
 

@@ -42,7 +42,7 @@ with open("text/imdb-train.csv", "w", newline="") as file:
 lines = [json.loads(line) for line in open(sys.argv[2])]
 undecided = next(line for line in lines if line["gold_label"] == "-")
 lines = lines[:6] + [undecided]
-with open("text/snli_1.0_dev.jsonl", "w") as file:
+with open("text/snli/snli_1.0_dev.jsonl", "w") as file:
     file.writelines(json.dumps(line) + "\n" for line in lines)
 classes = ["entailment", "neutral", "contradiction"]
 table = {
@@ -51,3 +51,5 @@ table = {
     "label": [classes.index(line["gold_label"]) if line["gold_label"] in classes else -1 for line in lines],
 }
 pq.write_table(pa.table(table), "text/snli-validation.parquet", compression="snappy")
+with open("text/snli/snli_1.0_train.jsonl", "w") as file:
+    file.writelines(json.dumps(line) + "\n" for line in lines[:5])

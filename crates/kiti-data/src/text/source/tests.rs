@@ -29,7 +29,7 @@ fn reviews_are_the_same_from_every_source() {
 
 #[test]
 fn pairs_are_the_same_from_every_source() {
-    let json = TextSource::Snli.read(golden("snli_1.0_dev.jsonl")).unwrap();
+    let json = TextSource::Snli.read(golden("snli/snli_1.0_dev.jsonl")).unwrap();
     let dev = &json["validation"];
     assert_eq!(dev.classes, ["entailment", "neutral", "contradiction"]);
     assert_eq!(dev.undecided, 1);
@@ -43,7 +43,7 @@ fn pairs_are_the_same_from_every_source() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("snli_1.0.zip");
     let mut zip = zip::ZipWriter::new(fs::File::create(&path).unwrap());
-    let content = fs::read(golden("snli_1.0_dev.jsonl")).unwrap();
+    let content = fs::read(golden("snli/snli_1.0_dev.jsonl")).unwrap();
     for name in [
         "snli_1.0/snli_1.0_dev.jsonl",
         "__MACOSX/._snli_1.0_dev.jsonl",
