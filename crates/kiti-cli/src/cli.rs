@@ -279,7 +279,7 @@ pub struct DataArguments {
 /// The commands of `kiti data`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum DataCommand {
-    /// List the arrays of a file: name, shape, type, smallest and largest value, sum
+    /// List the arrays of a file, or describe a set of images or texts
     Show(DataShowArguments),
     /// Generate samples of an equation
     Generate(DataGenerateArguments),
@@ -287,10 +287,20 @@ pub enum DataCommand {
 
 /// `kiti data show`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  kiti data show fields.npz
+  kiti data show cifar10 --source cifar-10-binary.tar.gz
+  kiti data show imdb --source aclImdb_v1.tar.gz --json
+  kiti data show texts --source reviews.csv")]
 pub struct DataShowArguments {
-    /// A .npy, .npz, .safetensors or .mat file, or .h5 and .hdf5 where built with the feature hdf5
-    #[arg(value_name = "FILE")]
+    /// A .npy, .npz, .safetensors or .mat file, or .h5 and .hdf5 where built with the feature hdf5; with --source, what
+    /// is there: cifar10, cifar100, images, imdb, snli, texts or language
+    #[arg(value_name = "FILE|NAME")]
     pub file: PathBuf,
+
+    /// Where the data set of that name is: an archive, a Parquet or other file, or a folder
+    #[arg(long, value_name = "PATH")]
+    pub source: Option<PathBuf>,
 
     /// Write the list as JSON instead of a table
     #[arg(long)]

@@ -1,6 +1,7 @@
 //! `kiti data`: look into data files, generate data.
 
 mod pairs;
+mod sets;
 
 use std::collections::BTreeMap;
 
@@ -29,6 +30,9 @@ pub fn run(arguments: &DataArguments) -> Outcome {
 }
 
 fn show(arguments: &DataShowArguments) -> Outcome {
+    if let Some(source) = &arguments.source {
+        return sets::show(&arguments.file.to_string_lossy(), source, arguments.json);
+    }
     let summaries = describe(&arguments.file)?;
     if arguments.json {
         output::line(format!("{:#}", serde_json::json!(summaries)));

@@ -44,6 +44,7 @@ impl From<kiti_data::Error> for Failure {
         match error {
             Error::Io { source, .. } => Self::of_io(source.kind(), message),
             Error::StorageFull { .. }
+            | Error::Fetch { .. }
             | Error::LoaderStopped { .. }
             | Error::Diverged { .. }
             | Error::NotConverged { .. }

@@ -28,7 +28,7 @@ pub fn run(arguments: &PredictArguments) -> Outcome {
     }
     let device = arguments.device.open()?;
     let model = load_model(&arguments.checkpoint, &device)?;
-    let operator = model.operator();
+    let operator = model.operator()?;
     let mut input = read_array(&arguments.input, arguments.array.as_deref())?;
     let dims = operator.dims();
     if input.shape().len() == dims + 1 {

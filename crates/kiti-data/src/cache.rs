@@ -199,7 +199,7 @@ fn read_entry(path: &Path, manifest_path: &Path) -> Result<Present> {
 }
 
 /// Waits for the entry's lock; `None` where the file system has none. Dropping it gives it back.
-fn lock(path: &Path) -> Result<Option<File>> {
+pub(crate) fn lock(path: &Path) -> Result<Option<File>> {
     let failed = |source| Error::io("lock", path, source);
     let file = File::options()
         .create(true)

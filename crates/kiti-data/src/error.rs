@@ -239,6 +239,52 @@ pub enum Error {
         /// Why it does not.
         reason: String,
     },
+    /// One sample of a data set is not what it must be.
+    #[error("{}, {place}: expected {expected}, found {found}; repair or remove it", path.display())]
+    Sample {
+        /// The file.
+        path: PathBuf,
+        /// Where in it: a record, a line, a row.
+        place: String,
+        /// What a sample must be.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A path holds no data set of the kind that is asked for.
+    #[error("{}: expected {expected}, found {found}", path.display())]
+    NoDataset {
+        /// The file or folder.
+        path: PathBuf,
+        /// What could be read.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A file cannot be fetched.
+    #[error("{url}: {reason}; {remedy}")]
+    Fetch {
+        /// Its address.
+        url: String,
+        /// What happened.
+        reason: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A file of a repository on the Hub cannot be had.
+    #[error("{repository}, revision {revision}, file {file}: {reason}; {remedy}")]
+    Hub {
+        /// Address of the repository.
+        repository: String,
+        /// The revision asked for.
+        revision: String,
+        /// The file asked for.
+        file: String,
+        /// What happened.
+        reason: String,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// The platform names no directory for caches.
     #[error(
         "no cache directory: expected the variable KITI_CACHE or a home directory, found \
@@ -262,6 +308,11 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// Whether it says that a file of the Hub is not there, or offline not in the cache.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Error::Hub { reason, .. } if reason.contains("404") || reason.contains("not in the cache"))
+    }
+
     /// Tells a full disk from other failures of a file operation.
     pub(crate) fn io(
         action: &'static str,

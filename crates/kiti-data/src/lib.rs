@@ -4,11 +4,14 @@
 //! | --- | --- |
 //! | [`pde`] | generators: heat, Burgers, Navier-Stokes, Darcy, checked against exact solutions |
 //! | [`cache`] | generated data on disk, addressed by the settings that made it, checked by SHA-256 |
+//! | [`vision`] | images with their classes: CIFAR-10, CIFAR-100, folders; augmentation |
+//! | [`text`] | texts with their classes: IMDb, SNLI, tables; plain text for language models |
 //! | [`loader`] | seeded, resumable batches, gathered ahead on a thread |
 //! | [`field_io`] | arrays from `.npy`, `.npz`, `.safetensors`, `.mat` and HDF5 files, and to the first three |
 //! | [`field_set`] | data sets in such files: a manifest says which array is what |
 //! | [`transform`] | normalisation |
 //! | [`metrics`] | relative norms and the spectrum of an error |
+//! | [`fetch`] | files over HTTP and from the Hugging Face Hub: resumed, verified, kept |
 //! | [`manifest`] | what a data set's files must be |
 //!
 //! Every random choice is keyed by a seed: the same settings give the same bits for any number
@@ -32,17 +35,22 @@
 //! # Ok::<(), kiti_data::Error>(())
 //! ```
 
+mod archive;
 pub mod atomic_file;
 pub mod cache;
 mod checksum;
 pub mod error;
+pub mod fetch;
 pub mod field_io;
 pub mod field_set;
 pub mod loader;
 pub mod manifest;
 pub mod metrics;
+mod parquet_table;
 pub mod pde;
+pub mod text;
 pub mod transform;
+pub mod vision;
 
 pub use error::{Error, Result};
 pub use field_io::Field;

@@ -12,7 +12,10 @@ use batches::Plan;
 
 pub use batches::{Batch, Batches};
 pub(crate) use dataset::pick_rows;
-pub use dataset::{Dataset, RowSource};
+pub use dataset::{Change, Dataset, RowSource};
+
+/// Batches whose rows are put in the order of their lengths together.
+const POOLED_BATCHES: usize = 50;
 
 /// How a data set is cut into batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +24,7 @@ pub struct LoaderSettings {
     pub batch_size: usize,
     /// Whether each epoch has its own order, drawn from `(seed, epoch)`; otherwise the data set's.
     pub shuffle: bool,
-    /// Seed of the orders.
+    /// Seed of the orders, and of random changes to the rows.
     pub seed: u64,
     /// Whether a last batch of fewer samples is left out.
     pub drop_last: bool,
@@ -68,6 +71,7 @@ pub struct Loader {
     settings: LoaderSettings,
     device: Device,
     order_seed: u64,
+    change_seed: u64,
 }
 
 impl Loader {
@@ -99,6 +103,7 @@ impl Loader {
             settings,
             device: device.clone(),
             order_seed: derive_seed(settings.seed, "loader/order"),
+            change_seed: derive_seed(settings.seed, "loader/change"),
         })
     }
 
@@ -118,13 +123,27 @@ impl Loader {
     }
 
     /// The rows of the data set in the order of an epoch.
+    ///
+    /// Rows that differ in length come in batches of similar ones: shuffled rows are taken fifty batches at a time,
+    /// put in the order of their lengths within those, cut into batches, and the whole batches shuffled.
     pub fn order(&self, epoch: u64) -> Vec<usize> {
         let mut rows: Vec<_> = (0..self.data.len()).collect();
-        if self.settings.shuffle {
-            let words = [epoch as u32, (epoch >> 32) as u32, 0];
-            Stream::new(self.order_seed, words).shuffle(&mut rows);
+        if !self.settings.shuffle {
+            return rows;
         }
-        rows
+        let words = |use_of| [epoch as u32, (epoch >> 32) as u32, use_of];
+        Stream::new(self.order_seed, words(0)).shuffle(&mut rows);
+        let Some(lengths) = self.data.inputs().lengths() else {
+            return rows;
+        };
+        let size = self.settings.batch_size;
+        for pool in rows.chunks_mut(size.saturating_mul(POOLED_BATCHES)) {
+            pool.sort_by_key(|&row| lengths[row]);
+        }
+        let mut batches: Vec<&[usize]> = rows.chunks_exact(size).collect();
+        Stream::new(self.order_seed, words(1)).shuffle(&mut batches);
+        let rest = rows.chunks_exact(size).remainder();
+        [batches.concat(), rest.to_vec()].concat()
     }
 
     /// The batches of an epoch.
@@ -139,6 +158,10 @@ impl Loader {
             order: self.order(epoch),
             batch_size: self.settings.batch_size,
             end: self.batches_per_epoch(),
+            change: Change {
+                seed: self.change_seed,
+                epoch,
+            },
         };
         Batches::start(plan, first, self.settings.prefetch, self.device.clone())
     }

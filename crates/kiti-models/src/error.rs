@@ -212,6 +212,29 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// A checkpoint has its weights in a pickle file only.
+    #[error(
+        "{}: {file} is a pickle, which may run any program when it is read: expected model.safetensors; convert it where \
+         you trust it, with python -c \"from transformers import AutoModel as M; M.from_pretrained('{}').save_pretrained('converted')\"",
+        checkpoint.display(), checkpoint.display()
+    )]
+    Pickle {
+        /// The folder or repository.
+        checkpoint: PathBuf,
+        /// The file.
+        file: String,
+    },
+    /// A configuration describes a model that is not known.
+    #[error(
+        "{}: expected model_type bert, gpt2 or kiti, or architecture resnet18, resnet34 or resnet50, found {found:?}",
+        path.display()
+    )]
+    UnknownArchitecture {
+        /// The configuration.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+    },
     /// A data set cannot be made, read or cached.
     #[error(transparent)]
     Data(#[from] kiti_data::Error),

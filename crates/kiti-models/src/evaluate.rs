@@ -108,7 +108,7 @@ pub fn evaluate_fields(
     device: &Device,
 ) -> Result<Evaluation> {
     let model = load_model(path, device)?;
-    let operator = model.operator();
+    let operator = model.operator()?;
     fields.check_finite("fields")?;
     let given = operator.in_channels();
     let snapshots = *fields.shape().last().unwrap_or(&0);

@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod fno;
 pub mod golden;
 pub mod gpt2;
+pub mod hub;
 pub mod model;
 pub mod oformer;
 pub mod operator;

@@ -4,11 +4,13 @@ use candle_nn::VarBuilder;
 use kiti_nn::residual::ResidualConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::bert::BertForSequenceClassification;
 use crate::fno::Fno;
 use crate::oformer::OFormer;
 use crate::operator::{FieldOperator, Network, Normalization};
 use crate::recipe::ModelSection;
+use crate::resnet::ResNet;
+use crate::{Error, Result};
 
 /// What a model is, without its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +41,10 @@ impl ModelDescription {
 pub enum Model {
     /// From fields to fields.
     Operator(FieldOperator),
+    /// From images to classes.
+    Images(ResNet),
+    /// From texts to classes.
+    Texts(BertForSequenceClassification),
 }
 
 impl Model {
@@ -50,6 +56,16 @@ impl Model {
     pub fn new(description: &ModelDescription, vb: VarBuilder) -> Result<Self> {
         let residual = &description.residual;
         let network = match &description.model {
+            ModelSection::Resnet(section) => {
+                let stages = section.network.blocks.len();
+                let residuals = section.stages.residuals(residual, stages)?;
+                return Ok(Self::Images(ResNet::new(&section.network, &residuals, vb)?));
+            }
+            ModelSection::Bert(section) => {
+                let residuals = section.residuals(residual);
+                let model = BertForSequenceClassification::new(&section.network, &residuals, vb)?;
+                return Ok(Self::Texts(model));
+            }
             ModelSection::Fno(config) => Network::Fno(Fno::new(config, residual, vb)?),
             ModelSection::Oformer(config) => Network::OFormer(OFormer::new(config, residual, vb)?),
         };
@@ -58,8 +74,18 @@ impl Model {
     }
 
     /// The operator between fields that this is.
-    pub fn operator(&self) -> &FieldOperator {
-        let Self::Operator(operator) = self;
-        operator
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ModelConfig`] for a model of another kind.
+    pub fn operator(&self) -> Result<&FieldOperator> {
+        match self {
+            Self::Operator(operator) => Ok(operator),
+            Self::Images(_) | Self::Texts(_) => Err(Error::ModelConfig {
+                key: "kind",
+                found: "a classifier".to_owned(),
+                expected: "a model from fields to fields",
+            }),
+        }
     }
 }

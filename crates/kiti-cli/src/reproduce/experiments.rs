@@ -30,7 +30,7 @@ pub struct Profile {
 pub const EXPERIMENTS: &[Experiment] = &[
     Experiment {
         name: "heat",
-        profiles: &[SMOKE, QUICK, HEAT_TRIAL, paper(3)],
+        profiles: &[SMOKE, QUICK, TRIAL_PROFILE, paper(3)],
     },
     Experiment {
         name: "burgers",
@@ -58,7 +58,23 @@ pub const EXPERIMENTS: &[Experiment] = &[
     },
 ];
 
-const PARTIAL_DIFFERENTIAL_EQUATION: &[Profile] = &[SMOKE, QUICK, paper(5)];
+const PARTIAL_DIFFERENTIAL_EQUATION: &[Profile] = &[SMOKE, QUICK, paper(5)    Experiment {
+        name: "cifar10",
+        profiles: &[SMOKE, QUICK, TRIAL_PROFILE, paper(3)],
+    },
+    Experiment {
+        name: "cifar100",
+        profiles: &[SMOKE, QUICK, TRIAL_PROFILE, paper(3)],
+    },
+    Experiment {
+        name: "imdb",
+        profiles: &[SMOKE, QUICK, paper(5)],
+    },
+    Experiment {
+        name: "snli",
+        profiles: &[SMOKE, QUICK, paper(5)],
+    },
+];
 
 /// Every residual for a few steps.
 const SMOKE: Profile = Profile {
@@ -74,7 +90,7 @@ const QUICK: Profile = Profile {
     seeds: 3,
 };
 
-const HEAT_TRIAL: Profile = Profile {
+const TRIAL_PROFILE: Profile = Profile {
     name: "trial",
     variants: TRIAL,
     seeds: 3,

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use candle::{Device, Tensor};
 
-use super::Dataset;
+use super::{Change, Dataset};
 use crate::field_io::Field;
 use crate::{Error, Result};
 
@@ -30,6 +30,7 @@ pub(super) struct Plan {
     pub(super) order: Vec<usize>,
     pub(super) batch_size: usize,
     pub(super) end: usize,
+    pub(super) change: Change,
 }
 
 /// A batch in the host's memory.
@@ -45,8 +46,8 @@ impl Plan {
         let end = (start + self.batch_size).min(self.order.len());
         let rows = self.order[start..end].to_vec();
         Ok(Gathered {
-            inputs: self.data.inputs().rows(&rows)?,
-            targets: self.data.targets().rows(&rows)?,
+            inputs: self.data.inputs().changed_rows(&rows, &self.change)?,
+            targets: self.data.targets().changed_rows(&rows, &self.change)?,
             rows,
         })
     }

@@ -24,6 +24,29 @@ pub trait RowSource: fmt::Debug + Send + Sync {
     /// # Errors
     /// Where they cannot be read.
     fn rows(&self, rows: &[usize]) -> Result<Field>;
+
+    /// The rows as a model sees them in training: changed at random where the source does so, by seed, epoch and the
+    /// numbers of the rows alone.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    fn changed_rows(&self, rows: &[usize], _change: &Change) -> Result<Field> {
+        self.rows(rows)
+    }
+
+    /// Length of every row, where they differ and a batch is as long as its longest.
+    fn lengths(&self) -> Option<&[u32]> {
+        None
+    }
+}
+
+/// What decides the random changes to training rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Seed of the run.
+    pub seed: u64,
+    /// The epoch.
+    pub epoch: u64,
 }
 
 impl RowSource for Field {
@@ -155,8 +178,22 @@ impl RowSource for RowRange {
     }
 
     fn rows(&self, rows: &[usize]) -> Result<Field> {
-        let moved: Vec<_> = rows.iter().map(|row| row + self.first).collect();
-        self.rows.rows(&moved)
+        self.rows.rows(&self.moved(rows))
+    }
+
+    fn changed_rows(&self, rows: &[usize], change: &Change) -> Result<Field> {
+        self.rows.changed_rows(&self.moved(rows), change)
+    }
+
+    fn lengths(&self) -> Option<&[u32]> {
+        let lengths = self.rows.lengths()?;
+        lengths.get(self.first..self.first + self.count)
+    }
+}
+
+impl RowRange {
+    fn moved(&self, rows: &[usize]) -> Vec<usize> {
+        rows.iter().map(|row| row + self.first).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! How far a predicted field is from the true one.
+//! How far a predicted field is from the true one, and how well classes are told apart.
 //!
 //! | function | says |
 //! | --- | --- |
@@ -6,12 +6,16 @@
 //! | [`relative_h1`] | the same with the slopes counted too |
 //! | [`error_spectrum`] | at which length scales the error lies |
 //!
+//! [`Classification`] has the scores of a classifier.
+//!
 //! Fields have the shape `(samples, d1, ..., dD, ...)`: after the samples come the axes of space,
 //! then any others (time, channels), over which is summed or averaged.
 
+pub mod classification;
 mod norms;
 mod spectrum;
 
+pub use classification::{Classification, ClassificationMeter, Prediction};
 pub use norms::{Boundary, relative_h1, relative_l2};
 pub use spectrum::{ErrorSpectrum, error_spectrum};
 

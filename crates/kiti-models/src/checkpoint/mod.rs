@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use model_file::{
     METADATA_KEY, describe_model, load_model, load_weights, locate_model, save_model,
 };
+pub(crate) use strict::StrictTensors;
 
 use crate::model::ModelDescription;
 use crate::{Error, Result};

@@ -10,7 +10,7 @@ use kiti_nn::var_store::{LoadError, LoadProblem};
 
 /// Tensors that a model is built from; remembers what the model asked for.
 #[derive(Clone)]
-pub(super) struct StrictTensors(Arc<Inner>);
+pub(crate) struct StrictTensors(Arc<Inner>);
 
 struct Inner {
     tensors: HashMap<String, Tensor>,
@@ -24,7 +24,7 @@ struct Asked {
 }
 
 impl StrictTensors {
-    pub(super) fn new(tensors: HashMap<String, Tensor>) -> Self {
+    pub(crate) fn new(tensors: HashMap<String, Tensor>) -> Self {
         Self(Arc::new(Inner {
             tensors,
             asked: Mutex::default(),
@@ -32,8 +32,20 @@ impl StrictTensors {
     }
 
     /// A builder that takes single-precision tensors from here.
-    pub(super) fn builder(&self, device: &Device) -> VarBuilder<'static> {
+    pub(crate) fn builder(&self, device: &Device) -> VarBuilder<'static> {
         VarBuilder::from_backend(Box::new(self.clone()), DType::F32, device.clone())
+    }
+
+    /// Names that the model did not ask for and that are `no_loss`, which are then no longer unexpected.
+    pub(crate) fn forget(&self, no_loss: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut asked = self.0.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = self.0.tensors.keys();
+        let forgotten: Vec<String> = names
+            .filter(|name| no_loss(name) && !asked.names.contains(*name))
+            .cloned()
+            .collect();
+        asked.names.extend(forgotten.iter().cloned());
+        forgotten
     }
 
     /// What was missing, mis-shaped or never asked for while the model was built.
@@ -41,7 +53,7 @@ impl StrictTensors {
     /// # Errors
     ///
     /// [`LoadError::Mismatch`] with all of it.
-    pub(super) fn finish(&self) -> Result<(), LoadError> {
+    pub(crate) fn finish(&self) -> Result<(), LoadError> {
         let mut asked = self.0.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let mut problems = std::mem::take(&mut asked.problems);
         let mut unexpected: Vec<&String> = self

@@ -21,4 +21,8 @@ pub(super) const RECIPES: &[(&str, &str)] = &[
         "darcy-oformer",
         include_str!("../../recipes/darcy-oformer.toml"),
     ),
+    ("cifar10", include_str!("../../recipes/cifar10.toml")),
+    ("cifar100", include_str!("../../recipes/cifar100.toml")),
+    ("imdb", include_str!("../../recipes/imdb.toml")),
+    ("snli", include_str!("../../recipes/snli.toml")),
 ];

@@ -31,8 +31,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-pub use data::{DataSection, TestSet};
-pub use model::ModelSection;
+pub use data::{DataSection, ImageFormat, ImagesSection, TestSet, TextFormat, TextsSection};
+pub use model::{BertSection, ModelSection, ResNetSection};
 pub use sections::{EvaluationSection, ResidualSection, SchedulePeriod, TrainingSection};
 
 use crate::{Error, Result};

@@ -3,10 +3,15 @@
 use kiti_nn::flops::Flops;
 use kiti_nn::kinetic::{Arrangement, KineticResidual};
 use kiti_nn::residual::ResidualConfig;
+use kiti_nn::var_store::VarStore;
 use serde::{Deserialize, Serialize};
 
+use crate::bert::{BertConfig, BertForSequenceClassification};
 use crate::fno::{Fno, FnoConfig};
+use crate::hub::{Architecture, PretrainedFiles};
 use crate::oformer::{OFormer, OFormerConfig};
+use crate::resnet::{ResNet, ResNetConfig, StageResiduals};
+use crate::transformer::LayerResiduals;
 use crate::{Error, Result};
 
 /// What learns. A kind is told by its key `kind`.
@@ -17,6 +22,61 @@ pub enum ModelSection {
     Fno(FnoConfig),
     /// An operator transformer.
     Oformer(OFormerConfig),
+    /// A residual network for images.
+    Resnet(ResNetSection),
+    /// BERT with a classifier.
+    Bert(BertSection),
+}
+
+/// A residual network and what is particular to its stages.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResNetSection {
+    /// Its sizes.
+    pub network: ResNetConfig,
+    /// Particles of each stage.
+    pub stages: StageResiduals,
+}
+
+/// BERT, where it begins, and which of its additions are the recipe's residual.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BertSection {
+    /// Its sizes: those of the checkpoint, where it begins from one.
+    pub network: BertConfig,
+    /// The checkpoint that training begins from, a folder or a repository of the Hub; empty for random weights.
+    pub pretrained: String,
+    /// How many layers have the residual, counted from the last one; 0 for all.
+    pub last_layers: usize,
+    /// Whether the addition around attention is one.
+    pub attention: bool,
+    /// Whether the addition around the feed-forward layers is one.
+    pub feed_forward: bool,
+}
+
+impl Default for BertSection {
+    /// MiniLM's size, random weights, the last two layers.
+    fn default() -> Self {
+        Self {
+            network: BertConfig::minilm_l6(),
+            pretrained: String::new(),
+            last_layers: 2,
+            attention: true,
+            feed_forward: true,
+        }
+    }
+}
+
+impl BertSection {
+    /// The residual of each addition.
+    pub fn residuals(&self, residual: &ResidualConfig) -> LayerResiduals {
+        LayerResiduals {
+            residual: residual.clone(),
+            last_layers: (self.last_layers > 0).then_some(self.last_layers),
+            attention: self.attention,
+            feed_forward: self.feed_forward,
+        }
+    }
 }
 
 impl ModelSection {
@@ -25,6 +85,15 @@ impl ModelSection {
         vec![
             Self::Fno(FnoConfig::default()),
             Self::Oformer(OFormerConfig::default()),
+            Self::Resnet(ResNetSection::default()),
+            Self::Bert(BertSection {
+                network: BertConfig {
+                    // So that the key is known, which is left out where it has no value.
+                    classifier_dropout: Some(0.1),
+                    ..BertConfig::default()
+                },
+                ..BertSection::default()
+            }),
         ]
     }
 
@@ -37,6 +106,8 @@ impl ModelSection {
         match self {
             Self::Fno(config) => config.validate(),
             Self::Oformer(config) => config.validate(),
+            Self::Resnet(section) => section.network.validate(),
+            Self::Bert(section) => section.network.validate(),
         }
     }
 
@@ -45,6 +116,8 @@ impl ModelSection {
         match self {
             Self::Fno(config) => config.dims(),
             Self::Oformer(config) => config.dims,
+            Self::Resnet(_) => 2,
+            Self::Bert(_) => 1,
         }
     }
 
@@ -53,6 +126,8 @@ impl ModelSection {
         match self {
             Self::Fno(config) => config.in_channels,
             Self::Oformer(config) => config.in_channels,
+            Self::Resnet(section) => section.network.in_channels,
+            Self::Bert(_) => 1,
         }
     }
 
@@ -61,6 +136,8 @@ impl ModelSection {
         match self {
             Self::Fno(config) => config.out_channels,
             Self::Oformer(config) => config.out_channels,
+            Self::Resnet(section) => section.network.classes,
+            Self::Bert(section) => section.network.num_labels,
         }
     }
 
@@ -73,6 +150,18 @@ impl ModelSection {
         match self {
             Self::Fno(config) => config.check_grid(grid),
             Self::Oformer(config) => config.check_grid(grid),
+            Self::Resnet(_) => Ok(()),
+            Self::Bert(section) => {
+                let longest = section.network.max_position_embeddings;
+                match grid {
+                    [tokens] if (1..=longest).contains(tokens) => Ok(()),
+                    _ => Err(Error::Shape {
+                        name: "a text".to_owned(),
+                        expected: format!("1 to {longest} tokens"),
+                        found: grid.to_vec(),
+                    }),
+                }
+            }
         }
     }
 
@@ -97,6 +186,13 @@ impl ModelSection {
                 }
                 vec![1, grid.iter().product(), config.width]
             }
+            Self::Resnet(section) => {
+                let stages = section.network.blocks.len();
+                return section.stages.residuals(residual, stages).map(|_| ());
+            }
+            Self::Bert(section) => {
+                return section.residuals(residual).validate(section.network.hidden_size);
+            }
         };
         KineticResidual::new(kinetic.clone(), 0)
             .and_then(|residual| residual.layout(&shape))
@@ -109,6 +205,8 @@ impl ModelSection {
         match self {
             Self::Fno(config) => config.parameter_count(),
             Self::Oformer(config) => config.parameter_count(),
+            Self::Resnet(section) => section.network.parameter_count(),
+            Self::Bert(section) => section.network.parameter_count(),
         }
     }
 
@@ -128,6 +226,18 @@ impl ModelSection {
             Self::Oformer(config) => {
                 OFormer::flops(config, residual, batch, grid.iter().product(), steps)
             }
+            Self::Resnet(section) => {
+                let stages = section.network.blocks.len();
+                // Other numbers of stages are refused before anything is counted.
+                let residuals = section.stages.residuals(residual, stages);
+                let residuals = residuals.unwrap_or_else(|_| vec![ResidualConfig::Additive; stages]);
+                let image = [grid[0], grid.get(1).copied().unwrap_or(1)];
+                ResNet::flops(&section.network, &residuals, batch, image)
+            }
+            Self::Bert(section) => {
+                let residuals = section.residuals(residual);
+                BertForSequenceClassification::flops(&section.network, &residuals, batch, grid[0])
+            }
         }
     }
 
@@ -138,6 +248,30 @@ impl ModelSection {
             Self::Oformer(config) => {
                 OFormer::kept_bytes(config, batch, grid.iter().product(), steps)
             }
+            Self::Resnet(section) => {
+                let image = [grid[0], grid.get(1).copied().unwrap_or(1)];
+                ResNet::kept_bytes(&section.network, batch, image)
+            }
+            Self::Bert(section) => {
+                BertForSequenceClassification::kept_bytes(&section.network, batch, grid[0])
+            }
         }
+    }
+
+    /// Overwrites the initial values of the model in `store` where training begins from a checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_pretrained`](crate::hub::from_pretrained).
+    pub fn begin_from_checkpoint(&self, store: &VarStore) -> Result<()> {
+        let Self::Bert(section) = self else {
+            return Ok(());
+        };
+        if section.pretrained.is_empty() {
+            return Ok(());
+        }
+        let files = PretrainedFiles::locate(&section.pretrained, None, &|_, _, _| {})?;
+        files.load_into(&Architecture::Bert(section.network.clone()), store)?;
+        Ok(())
     }
 }

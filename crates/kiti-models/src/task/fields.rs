@@ -145,7 +145,7 @@ impl Task for FieldTask {
         targets: &Tensor,
         ctx: &Context,
     ) -> Result<Loss> {
-        let operator = model.operator();
+        let operator = model.operator()?;
         let mut inputs = with_channels(inputs, operator.dims())?;
         if self.input_noise > 0.0 && ctx.is_training() {
             inputs = add_noise(&inputs, self.input_noise, ctx)?;
@@ -165,7 +165,7 @@ impl Task for FieldTask {
         targets: &Tensor,
         ctx: &Context,
     ) -> Result<Option<String>> {
-        let operator = model.operator();
+        let operator = model.operator()?;
         let inputs = with_channels(inputs, operator.dims())?;
         let targets = with_channels(targets, operator.dims())?;
         let steps = targets.dim(targets.rank() - 1)? / operator.out_channels();
@@ -175,7 +175,7 @@ impl Task for FieldTask {
     fn evaluate(&self, model: &Model, device: &Device) -> Result<BTreeMap<String, f64>> {
         let mut results = BTreeMap::new();
         for (name, data) in self.sets.iter() {
-            let found = evaluate(model.operator(), data, self.evaluation_batch, device)?;
+            let found = evaluate(model.operator()?, data, self.evaluation_batch, device)?;
             results.insert(name.to_owned(), found.relative_l2);
         }
         Ok(results)
@@ -197,7 +197,7 @@ impl Task for FieldTask {
 
     /// The first sample of every set: `SET.input`, `SET.truth`, `SET.prediction`, each `(d1 .. dN, channels)`.
     fn predictions(&self, model: &Model, device: &Device) -> Result<BTreeMap<String, Field>> {
-        let operator = model.operator();
+        let operator = model.operator()?;
         let dims = operator.dims();
         let mut arrays = BTreeMap::new();
         for (set, data) in self.sets.iter() {

@@ -1,5 +1,6 @@
 //! Tasks: what a training session must know of what is learned, and nothing else. One file a task.
 
+mod classification;
 mod field_sets;
 mod fields;
 
@@ -14,6 +15,7 @@ use kiti_data::pde::Progress;
 use kiti_nn::context::Context;
 use serde::{Deserialize, Serialize};
 
+pub use classification::{ClassificationTask, logits};
 pub use field_sets::{FieldSets, TRAIN, VALIDATION};
 pub use fields::FieldTask;
 pub(crate) use fields::with_channels;
@@ -21,7 +23,7 @@ pub(crate) use fields::with_channels;
 use crate::Result;
 use crate::diagnostics::FieldDiagnostics;
 use crate::model::{Model, ModelDescription};
-use crate::recipe::Recipe;
+use crate::recipe::{DataSection, Recipe};
 
 /// What is learned: data, loss and measure, for one kind of model.
 ///
@@ -101,6 +103,8 @@ pub enum Measure {
     /// `|prediction - target| / |target|`, mean over samples; smaller is better.
     #[default]
     RelativeL2,
+    /// Share of samples whose predicted class is wrong; smaller is better.
+    ErrorRate,
 }
 
 impl Measure {
@@ -115,6 +119,7 @@ impl Measure {
     pub fn title(self) -> &'static str {
         match self {
             Measure::RelativeL2 => "relative L2 error",
+            Measure::ErrorRate => "error rate",
         }
     }
 }
@@ -143,8 +148,7 @@ pub type DataObserver<'a> = &'a (dyn Fn(&str, Progress) + Sync);
 ///
 /// [`Error::Data`](crate::Error::Data); samples that do not fit the model.
 pub fn load(recipe: &Recipe, cache: &Cache, observer: DataObserver<'_>) -> Result<Box<dyn Task>> {
-    let sets = FieldSets::load(recipe, cache, observer)?;
-    Ok(Box::new(FieldTask::new(recipe, sets)?))
+    of_sets(recipe, FieldSets::load(recipe, cache, observer)?)
 }
 
 /// The task of `recipe` on a single batch that is had at once: what a step is timed on.
@@ -156,7 +160,16 @@ pub fn trial(recipe: &Recipe) -> Result<Box<dyn Task>> {
     let (inputs, targets) = recipe.data.fields().trial(recipe.training.batch_size)?;
     let data = Dataset::new(inputs, targets)?;
     let sets = FieldSets::new(BTreeMap::from([(TRAIN.to_owned(), data)]))?;
-    Ok(Box::new(FieldTask::new(recipe, sets)?))
+    of_sets(recipe, sets)
+}
+
+fn of_sets(recipe: &Recipe, sets: FieldSets) -> Result<Box<dyn Task>> {
+    Ok(match &recipe.data {
+        DataSection::Images(_) | DataSection::Texts(_) => {
+            Box::new(ClassificationTask::new(recipe, sets))
+        }
+        _ => Box::new(FieldTask::new(recipe, sets)?),
+    })
 }
 
 /// What the run of `recipe` has to do.

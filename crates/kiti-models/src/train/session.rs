@@ -75,6 +75,7 @@ impl<'a> Session<'a> {
         let store = VarStore::new(weight_seed(seed), DType::F32, device);
         let description = task.description();
         let model = Model::new(&description, store.builder())?;
+        recipe.model.begin_from_checkpoint(&store)?;
         let mut optimizer = Optimizer::new(&recipe.training.optimizer, store.variables())?;
         let settings = LoaderSettings {
             batch_size: recipe.training.batch_size,

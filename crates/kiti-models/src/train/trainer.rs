@@ -220,6 +220,7 @@ pub fn initial_variables(recipe: &Recipe, seed: u64, device: &Device) -> Result<
     let store = VarStore::new(super::session::weight_seed(seed), DType::F32, device);
     let description = ModelDescription::new(recipe.model.clone(), recipe.residual.config());
     Model::new(&description, store.builder())?;
+    recipe.model.begin_from_checkpoint(&store)?;
     Ok(store)
 }
 

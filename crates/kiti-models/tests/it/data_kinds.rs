@@ -22,6 +22,27 @@ fn load(name: &str, profile: &str, sets: &[(&str, &str)]) -> kiti_models::Result
     Recipe::load(name, Some(profile), &sets)
 }
 
+/// Where the samples of recipes are that are not generated: a few that the repository holds.
+fn samples_of(recipe: &str) -> Vec<(&'static str, &'static str)> {
+    macro_rules! golden {
+        ($file:literal) => {
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../kiti-data/tests/golden/", $file)
+        };
+    }
+    let tokenizer = ("data.tokenizer", golden!("text/tokenizer.json"));
+    match recipe {
+        "cifar10" => vec![("data.source", golden!("images/cifar-10-binary.tar.gz"))],
+        "cifar100" => vec![("data.source", golden!("images/cifar-100-binary.tar.gz"))],
+        "imdb" => vec![("data.source", golden!("text/aclImdb.tar.gz")), tokenizer],
+        "snli" => vec![
+            ("data.source", golden!("text/snli")),
+            ("evaluation.sets.test.split", "validation"),
+            tokenizer,
+        ],
+        _ => Vec::new(),
+    }
+}
+
 #[test]
 fn every_built_in_recipe_resolves_and_its_smoke_profile_trains() {
     let scratch = tempfile::tempdir().unwrap();
@@ -33,7 +54,8 @@ fn every_built_in_recipe_resolves_and_its_smoke_profile_trains() {
             assert_eq!(read, recipe, "{name} {profile}");
             Plan::new(&recipe, Basis::Counted, &Device::Cpu).unwrap();
         }
-        let recipe = load(name, "smoke", &[("residual.variant", "reflection")]).unwrap();
+        let sets = [&[("residual.variant", "reflection")], &samples_of(name)[..]].concat();
+        let recipe = load(name, "smoke", &sets).unwrap();
         let out = scratch.path().join(name);
         let result = train(&recipe, &out, false).unwrap();
         let evaluation = result.last.evaluation.clone().unwrap();
@@ -41,7 +63,7 @@ fn every_built_in_recipe_resolves_and_its_smoke_profile_trains() {
         assert!(
             evaluation
                 .values()
-                .all(|error| error.is_finite() && *error > 0.0)
+                .all(|error| error.is_finite() && *error >= 0.0)
         );
         assert!(
             result

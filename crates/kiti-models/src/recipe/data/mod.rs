@@ -4,8 +4,10 @@ mod burgers;
 mod darcy;
 mod fields;
 mod heat;
+mod images;
 mod navier_stokes;
 mod test_set;
+mod texts;
 
 use kiti_data::Field;
 use kiti_data::cache::{Cache, Outcome};
@@ -18,8 +20,10 @@ pub use burgers::BurgersSection;
 pub use darcy::DarcySection;
 pub use fields::FieldsSection;
 pub use heat::HeatSection;
+pub use images::{ImageFormat, ImagesSection};
 pub use navier_stokes::NavierStokesSection;
 pub use test_set::{TestKey, TestSet};
+pub use texts::{TextFormat, TextsSection};
 
 use crate::Result;
 
@@ -37,6 +41,10 @@ pub enum DataSection {
     Darcy(DarcySection),
     /// Fields from files of one's own.
     Fields(FieldsSection),
+    /// Images with a class each.
+    Images(ImagesSection),
+    /// Texts, or pairs of texts, with a class each.
+    Texts(TextsSection),
 }
 
 impl DataSection {
@@ -48,6 +56,8 @@ impl DataSection {
             Self::NavierStokes(NavierStokesSection::default()),
             Self::Darcy(DarcySection::default()),
             Self::Fields(FieldsSection::default()),
+            Self::Images(ImagesSection::default()),
+            Self::Texts(TextsSection::default()),
         ]
     }
 
@@ -59,6 +69,8 @@ impl DataSection {
             Self::NavierStokes(section) => section,
             Self::Darcy(section) => section,
             Self::Fields(section) => section,
+            Self::Images(section) => section,
+            Self::Texts(section) => section,
         }
     }
 

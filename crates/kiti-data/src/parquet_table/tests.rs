@@ -1,0 +1,62 @@
+use std::fs;
+
+use super::*;
+
+fn golden(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests/golden/images", name]
+        .iter()
+        .collect()
+}
+
+#[test]
+fn columns_are_named_by_path_and_typed() {
+    let table = ParquetTable::open(&golden("cifar10-train.parquet")).unwrap();
+    assert_eq!(table.columns(), ["img.bytes", "img.path", "label"]);
+    assert!(table.is_text("img.bytes").unwrap() && !table.is_text("label").unwrap());
+    assert_eq!(table.integers("label").unwrap().len(), 10);
+    let refused = |error: Error, word: &str| {
+        let message = error.to_string();
+        assert!(
+            message.contains(word) && message.contains("cifar10-train"),
+            "{message}"
+        );
+    };
+    refused(table.integers("labels").unwrap_err(), "img.path");
+    refused(table.integers("img.bytes").unwrap_err(), "integers");
+    refused(table.texts("label").unwrap_err(), "texts");
+    refused(table.texts("img.bytes").unwrap_err(), "UTF-8");
+    refused(table.texts("img.path").unwrap_err(), "without one");
+}
+
+/// Everything that the file can be asked for.
+fn read_all(path: &Path) -> Result<usize> {
+    let table = ParquetTable::open(path)?;
+    let mut bytes = 0;
+    table.visit_bytes("img.bytes", |_, value| {
+        bytes += value.len();
+        Ok(())
+    })?;
+    Ok(bytes + table.integers("label")?.len())
+}
+
+#[test]
+fn damaged_files_do_not_panic() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["cifar10-train.parquet", "cifar10-test.parquet"] {
+        let intact = fs::read(golden(name)).unwrap();
+        let path = directory.path().join(name);
+        // Every length near either end, and a sample of those between.
+        for length in (0..intact.len()).filter(|at| at % 97 == 0 || intact.len() - at < 200) {
+            fs::write(&path, &intact[..length]).unwrap();
+            assert!(read_all(&path).is_err(), "{name} cut to {length} bytes");
+        }
+        // The description at the end, byte by byte; the data in between now and then.
+        let description = intact.len().saturating_sub(2500);
+        for position in (0..intact.len()).filter(|&at| at > description || at % 61 == 0) {
+            let mut damaged = intact.clone();
+            damaged[position] ^= 0xff;
+            fs::write(&path, &damaged).unwrap();
+            let _ = read_all(&path);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Images with a class each.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kiti_data::Field;
+use kiti_data::cache::Cache;
+use kiti_data::pde::Observer;
+use kiti_data::vision::{AugmentConfig, CifarVariant, ImageSplits, Images, folder, image_rows};
+use kiti_kinetics::rng::{Stream, derive_seed};
+use serde::{Deserialize, Serialize};
+
+use super::{FieldExtent, FieldSource, Loaded, TestKey, TestSet};
+use crate::{Error, Result};
+
+/// How images are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageFormat {
+    /// CIFAR-10, from the original archive or the Hub's Parquet files.
+    #[default]
+    Cifar10,
+    /// CIFAR-100.
+    Cifar100,
+    /// PNG and JPEG files in a folder for each class.
+    Folder,
+}
+
+/// Images with a class each, normalised by the mean and deviation of each channel of all training images: see
+/// [`kiti_data::vision`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ImagesSection {
+    /// How they are stored.
+    pub format: ImageFormat,
+    /// Archive, Parquet file or folder; a relative path starts at the working directory.
+    pub source: PathBuf,
+    /// Number of training images; fewer than there are make a random choice.
+    pub samples: usize,
+    /// Height and width; images in folders are brought to it.
+    pub size: [usize; 2],
+    /// Number of classes.
+    pub classes: usize,
+    /// What is done to training images.
+    pub augment: AugmentConfig,
+    /// Seed of the choice of images: the same for every seed of training.
+    pub seed: u64,
+}
+
+impl Default for ImagesSection {
+    fn default() -> Self {
+        Self {
+            format: ImageFormat::Cifar10,
+            source: PathBuf::from("cifar-10-binary.tar.gz"),
+            samples: 50_000,
+            size: [32, 32],
+            classes: 10,
+            augment: AugmentConfig::default(),
+            seed: 0,
+        }
+    }
+}
+
+impl ImagesSection {
+    fn read(&self) -> Result<ImageSplits> {
+        let splits = match self.format {
+            ImageFormat::Cifar10 => CifarVariant::Cifar10.read(&self.source)?,
+            ImageFormat::Cifar100 => CifarVariant::Cifar100.read(&self.source)?,
+            ImageFormat::Folder => folder::read(&self.source, Some(self.size))?,
+        };
+        let classes = splits.train.classes().len();
+        if classes != self.classes {
+            return Err(Error::Shape {
+                name: self.source.display().to_string(),
+                expected: format!("{} classes as data.classes says", self.classes),
+                found: vec![classes],
+            });
+        }
+        Ok(splits)
+    }
+
+    fn samples(&self, set: Option<&TestSet>) -> usize {
+        set.and_then(|set| set.samples).unwrap_or(self.samples)
+    }
+
+    /// A random choice of `images`, in random order; all of them in their own order where no fewer are wanted.
+    fn choose(&self, images: Images, set: Option<&TestSet>) -> Result<Images> {
+        let wanted = self.samples(set);
+        if images.len() == wanted {
+            return Ok(images);
+        }
+        if images.len() < wanted {
+            return Err(Error::Shape {
+                name: self.source.display().to_string(),
+                expected: format!("{wanted} images for this set"),
+                found: vec![images.len()],
+            });
+        }
+        let mut order: Vec<usize> = (0..images.len()).collect();
+        let name = set.map_or("images/train", |_| "images/test");
+        Stream::new(derive_seed(self.seed, name), [0; 3]).shuffle(&mut order);
+        order.truncate(wanted);
+        Ok(images.select(&order))
+    }
+}
+
+impl FieldSource for ImagesSection {
+    fn test_keys(&self) -> &'static [TestKey] {
+        &[TestKey::Samples]
+    }
+
+    fn extent(&self, set: Option<&TestSet>) -> Result<FieldExtent> {
+        Ok(FieldExtent {
+            samples: self.samples(set),
+            grid: self.size.to_vec(),
+            inputs: 3,
+            outputs: self.classes,
+        })
+    }
+
+    fn validate(&self, _: Option<&TestSet>) -> Result<()> {
+        let cifar = self.format != ImageFormat::Folder;
+        if self.size.iter().any(|extent| !(1..=4096).contains(extent)) || cifar && self.size != [32, 32] {
+            return Err(Error::ModelConfig {
+                key: "data.size",
+                found: format!("{:?}", self.size),
+                expected: "two numbers from 1 to 4096; [32, 32] for CIFAR",
+            });
+        }
+        Ok(self.augment.validate()?)
+    }
+
+    fn load(&self, set: Option<&TestSet>, _: &Cache, _: Observer<'_>) -> Result<Loaded> {
+        let splits = self.read()?;
+        let statistics = splits.train.statistics();
+        let images = if set.is_some() { splits.test } else { splits.train };
+        let images = Arc::new(self.choose(images, set)?);
+        let augment = match set {
+            None => self.augment.clone(),
+            Some(_) => AugmentConfig::none(),
+        };
+        Ok((image_rows(images, &statistics, &augment)?, None))
+    }
+
+    fn trial(&self, samples: usize) -> Result<(Field, Field)> {
+        let [height, width] = self.size;
+        let pixels = vec![0.0; samples * 3 * height * width];
+        let mut weights = vec![0.0; samples * self.classes];
+        for image in weights.chunks_exact_mut(self.classes) {
+            image[0] = 1.0;
+        }
+        Ok((
+            Field::from_f32(vec![samples, 3, height, width], pixels)?,
+            Field::from_f32(vec![samples, self.classes], weights)?,
+        ))
+    }
+}

@@ -1,0 +1,186 @@
+//! Texts with a class each.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kiti_data::Field;
+use kiti_data::cache::Cache;
+use kiti_data::pde::Observer;
+use kiti_data::text::{Columns, Examples, TextSource, TextTokenizer, Tokenised, text_rows};
+use kiti_kinetics::rng::{Stream, derive_seed};
+use serde::{Deserialize, Serialize};
+
+use super::{FieldExtent, FieldSource, Loaded, TestKey, TestSet};
+use crate::hub::PretrainedFiles;
+use crate::{Error, Result};
+
+/// Which data set of texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TextFormat {
+    /// IMDb reviews.
+    #[default]
+    Imdb,
+    /// SNLI pairs.
+    Snli,
+    /// Tables of one's own.
+    Table,
+}
+
+/// Texts, or pairs of texts, with a class each: see [`kiti_data::text`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TextsSection {
+    /// Which data set.
+    pub format: TextFormat,
+    /// Archive, table or folder; a relative path starts at the working directory.
+    pub source: PathBuf,
+    /// Number of training examples; fewer than there are make a random choice.
+    pub samples: usize,
+    /// Number of classes.
+    pub classes: usize,
+    /// A `tokenizer.json`, or the checkpoint whose tokenizer it is: a folder or a repository of the Hub.
+    pub tokenizer: String,
+    /// Tokens of the longest text; longer ones are cut.
+    pub max_tokens: usize,
+    /// Column of a table that holds the text; empty for its usual names.
+    pub text_column: String,
+    /// Column of the second text; empty for its usual names or none.
+    pub second_column: String,
+    /// Column of the label; empty for its usual names.
+    pub label_column: String,
+    /// Seed of the choice of examples: the same for every seed of training.
+    pub seed: u64,
+}
+
+impl Default for TextsSection {
+    fn default() -> Self {
+        Self {
+            format: TextFormat::Imdb,
+            source: PathBuf::from("aclImdb_v1.tar.gz"),
+            samples: 25_000,
+            classes: 2,
+            tokenizer: "tokenizer.json".to_owned(),
+            max_tokens: 256,
+            text_column: String::new(),
+            second_column: String::new(),
+            label_column: String::new(),
+            seed: 0,
+        }
+    }
+}
+
+impl TextsSection {
+    fn text_source(&self) -> TextSource {
+        let named = |name: &String| (!name.is_empty()).then(|| name.clone());
+        match self.format {
+            TextFormat::Imdb => TextSource::Imdb,
+            TextFormat::Snli => TextSource::Snli,
+            TextFormat::Table => TextSource::Table(Columns {
+                text: named(&self.text_column),
+                second: named(&self.second_column),
+                label: named(&self.label_column),
+            }),
+        }
+    }
+
+    /// The tokenizer that the texts are read with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] where it cannot be had; [`Error::Io`] for a checkpoint without one.
+    pub fn read_tokenizer(&self) -> Result<TextTokenizer> {
+        if self.tokenizer.ends_with(".json") {
+            return Ok(TextTokenizer::read(&self.tokenizer)?);
+        }
+        let files = PretrainedFiles::locate(&self.tokenizer, None, &|_, _, _| {})?;
+        files.tokenizer()?.ok_or_else(|| {
+            let path = PathBuf::from(&self.tokenizer).join("tokenizer.json");
+            Error::io(&path, "read")(std::io::ErrorKind::NotFound.into())
+        })
+    }
+
+    fn samples(&self, set: Option<&TestSet>) -> usize {
+        set.and_then(|set| set.samples).unwrap_or(self.samples)
+    }
+
+    fn choose(&self, mut examples: Examples, set: Option<&TestSet>) -> Result<Examples> {
+        let (wanted, found) = (self.samples(set), examples.examples.len());
+        if found < wanted || examples.classes.len() != self.classes {
+            return Err(Error::Shape {
+                name: self.source.display().to_string(),
+                expected: format!("{wanted} examples of {} classes for this set", self.classes),
+                found: vec![found, examples.classes.len()],
+            });
+        }
+        if found > wanted {
+            let mut order: Vec<usize> = (0..found).collect();
+            let name = set.map_or("texts/train", |_| "texts/test");
+            Stream::new(derive_seed(self.seed, name), [0; 3]).shuffle(&mut order);
+            order.truncate(wanted);
+            let chosen = order.iter().map(|&example| examples.examples[example].clone());
+            examples.examples = chosen.collect();
+        }
+        Ok(examples)
+    }
+}
+
+impl FieldSource for TextsSection {
+    fn test_keys(&self) -> &'static [TestKey] {
+        &[TestKey::Samples, TestKey::Split]
+    }
+
+    fn extent(&self, set: Option<&TestSet>) -> Result<FieldExtent> {
+        Ok(FieldExtent {
+            samples: self.samples(set),
+            grid: vec![self.max_tokens],
+            inputs: 1,
+            outputs: self.classes,
+        })
+    }
+
+    fn validate(&self, _: Option<&TestSet>) -> Result<()> {
+        if !(3..=1 << 16).contains(&self.max_tokens) {
+            return Err(Error::ModelConfig {
+                key: "data.max_tokens",
+                found: self.max_tokens.to_string(),
+                expected: "a number from 3 to 65536",
+            });
+        }
+        Ok(())
+    }
+
+    fn load(&self, set: Option<&TestSet>, cache: &Cache, _: Observer<'_>) -> Result<Loaded> {
+        let tokenizer = self.read_tokenizer()?;
+        let mut splits = self.text_source().read(&self.source)?;
+        let name = match set {
+            None => "train",
+            Some(set) => set.split.as_deref().unwrap_or("test"),
+        };
+        let known: Vec<String> = splits.keys().cloned().collect();
+        let examples = splits
+            .remove(name)
+            .ok_or_else(|| kiti_data::Error::NoDataset {
+                path: self.source.clone(),
+                expected: format!("a split {name}"),
+                found: known.join(", "),
+            })?;
+        let examples = self.choose(examples, set)?;
+        let (tokens, outcome) =
+            Tokenised::load_or_make(&examples, &tokenizer, self.max_tokens, cache)?;
+        Ok((text_rows(Arc::new(tokens))?, Some(outcome)))
+    }
+
+    fn trial(&self, samples: usize) -> Result<(Field, Field)> {
+        // Token 0 of segment 0 everywhere: every model has it.
+        let tokens = [0.0f32, 0.0, 1.0].repeat(samples * self.max_tokens);
+        let mut weights = vec![0.0; samples * self.classes];
+        for text in weights.chunks_exact_mut(self.classes) {
+            text[0] = 1.0;
+        }
+        Ok((
+            Field::from_f32(vec![samples, self.max_tokens, 3], tokens)?,
+            Field::from_f32(vec![samples, self.classes], weights)?,
+        ))
+    }
+}
