@@ -66,7 +66,7 @@ fn couette(gap: Gap, longer: u64, seed: u64) -> GasResult<Check> {
         [-0.5 * speed, 0.5 * speed].map(|u| wall(1.0, u, 1.0)),
     );
     let mut solver = line.settled(seed, 1.0, settling(gap.delta, line.dt))?;
-    let sampler = sample_steady(&mut solver, [50, 60 * longer, 5])?;
+    let sampler = sample_steady(&mut solver, [50, 25 * longer, 20])?;
     let free = Plates {
         density: 1.0,
         theta: [1.0; 2],
@@ -96,7 +96,7 @@ fn fourier(gap: Gap, longer: u64, seed: u64) -> GasResult<Check> {
         accommodation: 1.0,
     };
     let mut solver = line.settled(seed, free.temperature(), settling(gap.delta, line.dt))?;
-    let sampler = sample_steady(&mut solver, [50, 60 * longer, 5])?;
+    let sampler = sample_steady(&mut solver, [50, 25 * longer, 20])?;
     let found = through(&sampler, |flux| flux.heat).scaled(1.0 / free.heat_flux());
     Ok(Check {
         quantity: format!(
