@@ -141,7 +141,7 @@ impl DroppedScores {
             let counter = [first / 8 + block, query, head, 0].map(|index| index as u32);
             let bits = kept_of_eight(self.philox.block(counter), self.threshold);
             for (bit, weight) in weights.iter_mut().enumerate() {
-                *weight = *weight * factors[usize::from(bits >> bit & 1)];
+                *weight *= factors[usize::from(bits >> bit & 1)];
             }
         }
     }

@@ -96,7 +96,7 @@ pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
 ///
 /// # Errors
 ///
-/// Those of [`cross_entropy`], and of [`linear`](crate::linear::linear). The backward pass can run once only.
+/// Those of [`cross_entropy`], and of [`linear`]. The backward pass can run once only.
 pub fn linear_cross_entropy(xs: &Tensor, weight: &Tensor, targets: &Tensor) -> Result<Tensor> {
     let targets = targets.flatten_all()?;
     let fits = xs.rank() > 0 && weight.rank() == 2 && xs.dims().last() == weight.dims().last();
