@@ -91,7 +91,11 @@ fn matlab_and_hdf5_files_hold_the_same_solution() {
         let path = folder.join(file);
         let total = |array| -> f64 {
             let field = read_array(&path, Some(array)).unwrap();
-            assert_eq!(field.shape().iter().product::<usize>(), 16 * 32 * 32, "{file}");
+            assert_eq!(
+                field.shape().iter().product::<usize>(),
+                16 * 32 * 32,
+                "{file}"
+            );
             field.into_f64().iter().sum()
         };
         assert!((total("sol") / sum - 1.0).abs() < 1e-7, "{file}");

@@ -94,10 +94,7 @@ impl Picture {
     }
 
     /// The picture as SVG.
-    pub fn to_svg(
-        &self,
-        theme: Theme,
-    ) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+    pub fn to_svg(&self, theme: Theme) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
         match self {
             Picture::Chart(chart) => chart.to_svg(theme),
             Picture::Fields(fields) => Ok(fields.to_svg(theme)),

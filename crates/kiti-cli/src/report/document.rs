@@ -103,9 +103,7 @@ fn text(experiment: &Experiment, pictures: &mut Pictures) -> Outcome<String> {
     }
     page.push_str("\n## Predictions\n\nFirst sample of each set.\n");
     for (set, picture) in predictions::pictures(experiment) {
-        let svg = picture
-            .to_svg(Theme::Standalone)
-            .map_err(drawing_failed)?;
+        let svg = picture.to_svg(Theme::Standalone).map_err(drawing_failed)?;
         page.push_str(&pictures.add(&format!("prediction-{set}"), picture.title(), &svg)?);
     }
     let table = errors::table(experiment);

@@ -58,7 +58,13 @@ fn standing_waves() -> Dataset {
 
 #[test]
 fn a_growing_roll_out_is_told_by_its_steps_and_its_spectrum() {
-    let found = diagnose(&Growth(1.5), &standing_waves(), Boundary::Periodic, 1, &Device::Cpu);
+    let found = diagnose(
+        &Growth(1.5),
+        &standing_waves(),
+        Boundary::Periodic,
+        1,
+        &Device::Cpu,
+    );
     let found = found.unwrap();
     for step in 0..4 {
         let ratio = 1.5_f64.powi(step as i32 + 1);
@@ -66,9 +72,15 @@ fn a_growing_roll_out_is_told_by_its_steps_and_its_spectrum() {
         assert!((found.norm_ratio_by_step[step] - ratio).abs() < 1e-5);
         assert!((found.error_by_step[step] - (ratio - 1.0)).abs() < 1e-5);
     }
-    assert_eq!((found.fails_at(1.0), found.fails_at(100.0)), (Some(2), None));
+    assert_eq!(
+        (found.fails_at(1.0), found.fails_at(100.0)),
+        (Some(2), None)
+    );
     // Mean squares 1/2 and 2 of the waves, each in one of two samples; those of the errors by the mean of squares.
-    let factor = (1..=4).map(|step| (1.5_f64.powi(step) - 1.0).powi(2)).sum::<f64>() / 4.0;
+    let factor = (1..=4)
+        .map(|step| (1.5_f64.powi(step) - 1.0).powi(2))
+        .sum::<f64>()
+        / 4.0;
     for (wavenumber, square) in [(1, 0.25), (3, 1.0)] {
         assert!((found.target_spectrum[wavenumber] - square).abs() < 1e-5);
         assert!((found.error_spectrum[wavenumber] - square * factor).abs() < 1e-4);
@@ -81,10 +93,19 @@ fn a_growing_roll_out_is_told_by_its_steps_and_its_spectrum() {
 
 #[test]
 fn what_cannot_be_measured_is_left_out() {
-    let found = diagnose(&Growth(1.0), &standing_waves(), Boundary::Walls, 2, &Device::Cpu);
+    let found = diagnose(
+        &Growth(1.0),
+        &standing_waves(),
+        Boundary::Walls,
+        2,
+        &Device::Cpu,
+    );
     let found = found.unwrap();
     assert!(found.error_spectrum.is_empty() && found.relative_h1.is_some());
     assert_eq!(found.fails_at(1e-6), None);
     let text = serde_json::to_string(&found).unwrap();
-    assert_eq!(serde_json::from_str::<kiti_models::diagnostics::FieldDiagnostics>(&text).unwrap(), found);
+    assert_eq!(
+        serde_json::from_str::<kiti_models::diagnostics::FieldDiagnostics>(&text).unwrap(),
+        found
+    );
 }

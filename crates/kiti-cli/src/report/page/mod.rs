@@ -33,7 +33,11 @@ pub fn page(experiment: &Experiment) -> String {
             "Predictions",
             predictions::section(experiment),
         ),
-        ("errors", "Where the errors lie", errors::section(experiment)),
+        (
+            "errors",
+            "Where the errors lie",
+            errors::section(experiment),
+        ),
         ("cost", "Cost", cost::section(experiment)),
         (
             "collisions",
