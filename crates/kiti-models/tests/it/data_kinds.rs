@@ -26,7 +26,11 @@ fn load(name: &str, profile: &str, sets: &[(&str, &str)]) -> kiti_models::Result
 fn samples_of(recipe: &str) -> Vec<(&'static str, &'static str)> {
     macro_rules! golden {
         ($file:literal) => {
-            concat!(env!("CARGO_MANIFEST_DIR"), "/../kiti-data/tests/golden/", $file)
+            concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../kiti-data/tests/golden/",
+                $file
+            )
         };
     }
     let tokenizer = ("data.tokenizer", golden!("text/tokenizer.json"));

@@ -4,6 +4,7 @@ mod checkpoints;
 mod data_kinds;
 mod golden;
 mod images;
+mod minilm;
 mod models;
 mod oformer;
 mod options;
