@@ -27,14 +27,23 @@ pub fn run(arguments: &DataFetchArguments) -> Outcome {
             Err(_) => bar,
         }
     });
-    let path = download(file, &arguments.out, RetryPolicy::default(), &|_, there, _| {
-        if let Some(bar) = &bar {
-            bar.set_position(there);
-        }
-    })?;
+    let path = download(
+        file,
+        &arguments.out,
+        RetryPolicy::default(),
+        &|_, there, _| {
+            if let Some(bar) = &bar {
+                bar.set_position(there);
+            }
+        },
+    )?;
     if let Some(bar) = &bar {
         bar.finish_and_clear();
     }
-    output::line(format!("{}: {} bytes, verified by SHA-256", path.display(), file.bytes));
+    output::line(format!(
+        "{}: {} bytes, verified by SHA-256",
+        path.display(),
+        file.bytes
+    ));
     Ok(())
 }

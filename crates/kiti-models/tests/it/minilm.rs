@@ -11,7 +11,7 @@ use safetensors::SafeTensors;
 
 const FIXTURE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../../tests/golden/hub/minilm.safetensors"
+    "/tests/golden/minilm.safetensors"
 );
 
 fn values(fixture: &SafeTensors<'_>, name: &str) -> Vec<f32> {
