@@ -27,6 +27,10 @@ pub struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     seconds: f64,
 
+    /// Time only models or operations whose name contains this
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
+
     /// Run the PyTorch reference scripts with this Python in turn, and print ratios
     #[arg(long, value_name = "PYTHON")]
     against: Option<PathBuf>,
@@ -49,10 +53,12 @@ pub struct Arguments {
 enum Topic {
     /// One kinetic step, forward and backward
     Kinetic,
-    /// Whole training steps of Fourier neural operators
+    /// Whole training steps: Fourier neural operators, ResNet, BERT, GPT-2
     Models,
     /// The heat experiment's training step with every residual
     Heat,
+    /// Single operations on the processor, beside what it can do at most
+    Ops,
 }
 
 impl Arguments {

@@ -219,10 +219,12 @@ pub struct VerifyArguments {
 pub enum BenchTopic {
     /// One kinetic step, forward and backward.
     Kinetic,
-    /// Whole training steps of Fourier neural operators.
+    /// Whole training steps: Fourier neural operators, ResNet, BERT, GPT-2.
     Models,
     /// The heat experiment's training step with every residual.
     Heat,
+    /// Single operations on the processor, beside what it can do at most.
+    Ops,
 }
 
 /// `kiti bench`.
@@ -242,6 +244,10 @@ pub struct BenchArguments {
     /// Least seconds spent on each measurement; the smallest time counts
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     pub seconds: f64,
+
+    /// Time only models or operations whose name contains this
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub only: String,
 
     /// Run the PyTorch reference scripts with this Python in turn, twice each, and print ratios (kinetic: minutes, 11 GiB)
     #[arg(long, value_name = "PYTHON")]

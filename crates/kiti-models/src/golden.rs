@@ -77,7 +77,8 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
 /// Replays one case on `device` and compares outputs and gradients.
 ///
 /// Errors of a kinetic step are relative to the largest entry, in double precision, and may be 1e-12; those of a
-/// model are relative in L2, in single precision, and may be 1e-5 for outputs and 1e-4 for gradients.
+/// model are relative in L2, in single precision, and may be 1e-5 for outputs and 1e-4 for gradients; where a gradient vanishes
+/// (below 1e-9 of all gradients together), its error is relative to all of them.
 ///
 /// # Errors
 ///

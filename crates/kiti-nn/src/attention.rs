@@ -1,6 +1,6 @@
 //! Scaled dot-product attention of several heads.
 
-use candle::{D, DType, Result, Tensor};
+use candle::{D, DType, Device, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
@@ -284,12 +284,14 @@ pub(crate) fn compose(
     }
     let mut weights = softmax::compose(&weights)?;
     if let Some(dropped) = &scores.dropped {
-        let mut factors = vec![1f32; batch * heads * queries * keys];
+        let mut factors = vec![1f64; batch * heads * queries * keys];
         for (row, factors) in factors.chunks_mut(keys.max(1)).enumerate() {
             dropped.apply(row / queries, row % queries, 0, factors);
         }
-        let factors = Tensor::from_vec(factors, weights.shape(), weights.device())?;
-        weights = (weights * factors.to_dtype(query.dtype())?)?;
+        // Converted on the host: not every device knows `f64`.
+        let factors = Tensor::from_vec(factors, weights.shape(), &Device::Cpu)?;
+        let factors = factors.to_dtype(query.dtype())?;
+        weights = (weights * factors.to_device(query.device())?)?;
     }
     weights
         .matmul(&by_head(value, keys)?)?

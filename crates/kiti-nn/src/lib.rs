@@ -6,7 +6,7 @@
 //! - [`spectral`], [`pointwise`], [`activation`]: layers of Fourier neural operators; [`loss`]
 //! - [`linear`](mod@linear), [`embedding`](mod@embedding), [`attention`](mod@attention), [`softmax`](mod@softmax),
 //!   [`norm`], [`conv`], [`pool`]: layers of transformers and convolutional networks
-//! - [`var_store`], [`init`]: seeded variables under names; [`optim`], [`schedule`]: optimisers
+//! - [`var_store`], [`init`]: seeded variables under names; [`optim`], [`schedule`]: optimisers; [`backward()`]: gradients
 //! - [`condensation`]: have a layer's neurons gathered in few directions? [`flops`]: what a model costs
 //!
 //! Every random number is a function of a seed and of what it is for ([`Context`]), never of the order in
@@ -42,6 +42,7 @@
 
 pub mod activation;
 pub mod attention;
+mod backward;
 pub mod condensation;
 pub mod context;
 pub mod conv;
@@ -68,6 +69,7 @@ pub mod var_store;
 
 pub use activation::Activation;
 pub use attention::{Attention, AttentionConfig, attention, self_attention};
+pub use backward::backward;
 pub use context::{Context, LayerDiagnostics, Mode};
 pub use conv::{Conv1d, Conv1dConfig, Conv2d, Conv2dConfig};
 pub use dropout::Dropout;
@@ -76,7 +78,7 @@ pub use error::Error;
 pub use flops::Flops;
 pub use kinetic::{KineticResidual, KineticResidualConfig};
 pub use linear::{Linear, LinearConfig, WeightOrder};
-pub use loss::{Reduction, cross_entropy, relative_l2};
+pub use loss::{Reduction, cross_entropy, linear_cross_entropy, relative_l2};
 pub use norm::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig};
 pub use optim::{Optimizer, OptimizerConfig, clip_grad_norm};
 pub use pointwise::{PointwiseConv, pointwise_head};

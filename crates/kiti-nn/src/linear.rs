@@ -4,6 +4,7 @@ use candle::{Module, Result, Tensor};
 use candle_nn::{Init, VarBuilder};
 use serde::{Deserialize, Serialize};
 
+use crate::activation::Activation;
 use crate::cpu::storage;
 use crate::error::Error;
 use crate::{init, ops};
@@ -138,9 +139,21 @@ impl Linear {
     }
 }
 
+impl Linear {
+    /// `activation` of the layer's result: on a CPU one operation.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`linear`].
+    pub fn forward_activated(&self, xs: &Tensor, activation: Activation) -> Result<Tensor> {
+        let bias = self.bias.as_ref();
+        affine(xs, &self.weight, bias, self.order, Some(activation))
+    }
+}
+
 impl Module for Linear {
     fn forward(&self, xs: &Tensor) -> Result<Tensor> {
-        affine(xs, &self.weight, self.bias.as_ref(), self.order)
+        affine(xs, &self.weight, self.bias.as_ref(), self.order, None)
     }
 }
 
@@ -150,7 +163,7 @@ impl Module for Linear {
 ///
 /// [`Error::Shape`] (wrapped in candle's error) for shapes that don't fit each other.
 pub fn linear(xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    affine(xs, weight, bias, WeightOrder::OutIn)
+    affine(xs, weight, bias, WeightOrder::OutIn, None)
 }
 
 fn affine(
@@ -158,6 +171,7 @@ fn affine(
     weight: &Tensor,
     bias: Option<&Tensor>,
     order: WeightOrder,
+    activation: Option<Activation>,
 ) -> Result<Tensor> {
     let shape = |name, expected: String, found: &Tensor| Error::Shape {
         operation: "linear layer",
@@ -180,9 +194,13 @@ fn affine(
         return Err(shape("the bias", format!("({outputs})"), bias).into());
     }
     if storage::supported(xs) {
-        return ops::linear(xs, weight, bias, order);
+        return ops::linear(xs, weight, bias, order, activation);
     }
-    compose(xs, weight, bias, order)
+    let ys = compose(xs, weight, bias, order)?;
+    match activation {
+        Some(activation) => activation.compose(&ys),
+        None => Ok(ys),
+    }
 }
 
 pub(crate) fn compose(

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cpu::storage;
 use crate::error::Error;
+use crate::linear::linear;
 use crate::ops;
 
 /// How the errors of a batch's samples become one number.
@@ -70,25 +71,56 @@ pub fn relative_l2(prediction: &Tensor, target: &Tensor, reduction: Reduction) -
 /// [`Error::Shape`] for other shapes, [`Error::Index`] for a class that doesn't exist, [`Error::NoTargets`] if no
 /// row counts (wrapped in candle's error).
 pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
-    let targets = counted_targets(logits, targets)?;
+    let &[rows, classes] = logits.dims() else {
+        return Err(shape("the logits", "(rows, classes)", logits).into());
+    };
+    let targets = counted_targets([rows, classes], targets)?;
     if storage::supported(logits) {
         return ops::cross_entropy(logits, targets);
     }
     compose_cross_entropy(logits, &targets)
 }
 
+/// [`cross_entropy`] of the logits `xs weight^T`, for `xs` `(.., width)`, `weight` `(classes, width)` and one target for each
+/// row of `xs`, in a tensor of any shape. On a CPU neither the logits nor their gradient are kept, which a large vocabulary
+/// would fill the memory with.
+///
+/// ```
+/// use candle::{Device, Tensor};
+///
+/// let (xs, weight) = (Tensor::new(&[[[1f32, 0.0]]], &Device::Cpu)?, Tensor::new(&[[2f32, 0.0], [2.0, 1.0]], &Device::Cpu)?);
+/// let loss = kiti_nn::linear_cross_entropy(&xs, &weight, &Tensor::new(&[[1u32]], &Device::Cpu)?)?;
+/// assert!((loss.to_scalar::<f32>()? - 2f32.ln()).abs() < 1e-6);
+/// # Ok::<(), candle::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// Those of [`cross_entropy`], and of [`linear`](crate::linear::linear). The backward pass can run once only.
+pub fn linear_cross_entropy(xs: &Tensor, weight: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    let targets = targets.flatten_all()?;
+    let fits = xs.rank() > 0 && weight.rank() == 2 && xs.dims().last() == weight.dims().last();
+    if fits && storage::supported(xs) && xs.elem_count() > 0 {
+        let rows = xs.elem_count() / weight.dim(1)?;
+        let targets = counted_targets([rows, weight.dim(0)?], &targets)?;
+        return ops::linear_cross_entropy(xs, weight, targets);
+    }
+    let logits = linear(xs, weight, None)?;
+    cross_entropy(&logits.reshape(((), weight.dim(0)?))?, &targets)
+}
+
 const CROSS_ENTROPY: &str = "cross entropy";
 
-fn counted_targets(logits: &Tensor, targets: &Tensor) -> Result<Vec<Option<u32>>> {
-    let shape = |name, expected: &str, found: &Tensor| Error::Shape {
+fn shape(name: &'static str, expected: &str, found: &Tensor) -> Error {
+    Error::Shape {
         operation: CROSS_ENTROPY,
         name,
         expected: expected.to_owned(),
         found: found.dims().to_vec(),
-    };
-    let &[rows, classes] = logits.dims() else {
-        return Err(shape("the logits", "(rows, classes)", logits).into());
-    };
+    }
+}
+
+fn counted_targets([rows, classes]: [usize; 2], targets: &Tensor) -> Result<Vec<Option<u32>>> {
     if targets.dims() != [rows] {
         return Err(shape("the targets", &format!("({rows})"), targets).into());
     }

@@ -14,10 +14,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use variant::{ArrangementKind, Variant, VariantSettings};
 
+use crate::activation::relu;
 use crate::context::Context;
+use crate::cpu::storage;
 use crate::dropout::Dropout;
 use crate::error::{self, Error};
 use crate::kinetic::{GivenDraws, KineticResidual, KineticResidualConfig};
+use crate::ops;
 use controls::{Langevin, StochasticDepth};
 
 /// Which residual a model is built with.
@@ -227,6 +230,30 @@ impl Residual {
         let (moved, velocity) = self.forward_with_velocity(x, branch, velocity.as_ref(), ctx)?;
         *carried = Some(velocity);
         Ok(moved)
+    }
+
+    /// The ReLU of [`forward_carrying`](Self::forward_carrying): on a CPU one operation where the residual is a plain addition.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`forward`](Self::forward).
+    pub fn forward_relu(
+        &self,
+        x: &Tensor,
+        branch: &Tensor,
+        carried: &mut Option<Tensor>,
+        ctx: &Context,
+    ) -> candle::Result<Tensor> {
+        let plain = match &self.kind {
+            Kind::Kinetic(_) => false,
+            Kind::Additive => true,
+            _ => !ctx.is_training(),
+        };
+        let fused = storage::supported(x) && x.elem_count() > 0 && x.dims() == branch.dims();
+        if plain && fused {
+            return ops::add_relu(x, branch);
+        }
+        relu(&self.forward_carrying(x, branch, carried, ctx)?)
     }
 
     /// Combines the branches with given collision directions, unit vectors `(B, D, n (n-1) / 2)` of

@@ -3,6 +3,7 @@
 mod heat;
 mod kinetic;
 mod models;
+mod operations;
 mod reference;
 mod timing;
 
@@ -69,7 +70,13 @@ impl Measurement {
 /// Runs the command.
 pub fn run(arguments: &BenchArguments) -> Outcome {
     let device = arguments.device.open()?;
-    let all = [BenchTopic::Kinetic, BenchTopic::Models, BenchTopic::Heat];
+    let all = [
+        BenchTopic::Kinetic,
+        BenchTopic::Models,
+        BenchTopic::Heat,
+        BenchTopic::Ops,
+    ];
+    let (seconds, only) = (arguments.seconds, arguments.only.as_str());
     let topics = if arguments.topics.is_empty() {
         &all[..]
     } else {
@@ -89,9 +96,10 @@ pub fn run(arguments: &BenchArguments) -> Outcome {
         let mut pytorch = reference::References::default();
         for _ in 0..rounds {
             let measured = match topic {
-                BenchTopic::Kinetic => kinetic::measure(&device, arguments.seconds)?,
-                BenchTopic::Models => models::measure(&device, arguments.seconds)?,
-                BenchTopic::Heat => heat::measure(&device, arguments.seconds)?,
+                BenchTopic::Kinetic => kinetic::measure(&device, seconds)?,
+                BenchTopic::Models => models::measure(&device, seconds, only)?,
+                BenchTopic::Heat => heat::measure(&device, seconds)?,
+                BenchTopic::Ops => operations::measure(seconds, only)?,
             };
             merge(&mut rows, measured);
             if let Some(python) = &arguments.against {
@@ -100,14 +108,19 @@ pub fn run(arguments: &BenchArguments) -> Outcome {
                     python,
                     &arguments.reference,
                     threads,
-                    arguments.seconds,
+                    seconds,
+                    only,
                 )?);
             }
         }
         finish(&mut rows, &pytorch);
         let (name, heading) = match topic {
             BenchTopic::Kinetic => ("kinetic", "Kinetic step, forward and backward, f32"),
-            BenchTopic::Models => ("models", "Whole training step of a Fourier neural operator"),
+            BenchTopic::Models => ("models", "Whole training steps"),
+            BenchTopic::Ops => (
+                "ops",
+                "Operations on the processor, f32: rate, and share of a 1024 x 1024 product's or a copy's",
+            ),
             BenchTopic::Heat => (
                 "heat",
                 "Training step of the heat experiment: 20 samples, 32 x 32",

@@ -2,56 +2,162 @@
 
 use candle::{DType, Device, Tensor};
 use kiti_kinetics::rng::Stream;
+use kiti_models::bert::{BertConfig, BertForSequenceClassification, TokenBatch};
 use kiti_models::fno::{Fno, FnoConfig};
+use kiti_models::gpt2::{Gpt2, Gpt2Config};
+use kiti_models::resnet::{ResNet, ResNetConfig, StageResiduals};
+use kiti_models::transformer::LayerResiduals;
 use kiti_nn::activation::Activation;
 use kiti_nn::context::Context;
-use kiti_nn::loss::{Reduction, relative_l2};
-use kiti_nn::optim::{AdamConfig, Optimizer, OptimizerConfig};
-use kiti_nn::residual::ResidualConfig;
+use kiti_nn::loss::{Reduction, cross_entropy, relative_l2};
+use kiti_nn::optim::{AdamConfig, Optimizer, OptimizerConfig, SgdConfig};
+use kiti_nn::residual::{ArrangementKind, ResidualConfig, Variant, VariantSettings};
 use kiti_nn::var_store::VarStore;
 
 use super::Measurement;
 use super::timing::{Timing, repeat};
 use crate::failure::Outcome;
 
-/// The models of the performance goals, with the residual addition.
-pub fn measure(device: &Device, seconds: f64) -> Outcome<Vec<Measurement>> {
-    let plane = FnoConfig {
-        modes: vec![12, 12],
-        width: 20,
-        in_channels: 10,
-        activation: Activation::Gelu,
-        ..FnoConfig::default()
-    };
-    let line = FnoConfig {
-        modes: vec![16],
-        width: 64,
-        in_channels: 1,
-        activation: Activation::Relu,
-        ..FnoConfig::default()
-    };
-    let cases = [
-        (
-            "fno2d",
-            "20 x 64 x 64, width 20, modes 12, GELU",
-            plane,
-            vec![64, 64],
-        ),
-        (
-            "fno1d",
-            "20 x 1024, width 64, modes 16, ReLU",
-            line,
-            vec![1024],
-        ),
-    ];
-    cases
-        .into_iter()
-        .map(|(name, note, config, grid)| {
-            let residual = ResidualConfig::Additive;
-            let timing = training_step(&config, &residual, 20, &grid, device, seconds)?;
-            Ok(Measurement::new(name, "additive", timing).with_note(note))
-        })
-        .collect()
+/// A model of the performance goals.
+#[derive(Debug, Clone, Copy)]
+enum Model {
+    Fno2d,
+    Fno1d,
+    ResNet { batch: usize },
+    Bert { dropout: f64 },
+    Gpt2,
+}
+
+const MODELS: [(&str, Model); 7] = [
+    ("fno2d", Model::Fno2d),
+    ("fno1d", Model::Fno1d),
+    ("resnet18-32", Model::ResNet { batch: 32 }),
+    ("resnet18-128", Model::ResNet { batch: 128 }),
+    ("bert", Model::Bert { dropout: 0.0 }),
+    ("bert-dropout", Model::Bert { dropout: 0.1 }),
+    ("gpt2", Model::Gpt2),
+];
+
+/// The cases' names, which the reference scripts know too.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    MODELS.into_iter().map(|(name, _)| name)
+}
+
+/// The models of the performance goals: with the residual addition, with elastic collisions, and for networks of grids
+/// with the published ones.
+pub fn measure(device: &Device, seconds: f64, only: &str) -> Outcome<Vec<Measurement>> {
+    let mut rows = Vec::new();
+    for (name, model) in MODELS.into_iter().filter(|(name, _)| name.contains(only)) {
+        let mut variants = vec![Variant::Additive, Variant::Reflection];
+        if matches!(model, Model::Fno2d | Model::ResNet { .. }) {
+            variants.push(Variant::PublishedFree);
+        }
+        for variant in variants {
+            let timing = model.training_step(variant, device, seconds)?;
+            let mut row = Measurement::new(name, variant.name(), timing);
+            row.reference = (variant != Variant::Additive).then_some("additive");
+            rows.push(row.with_note(model.note()));
+        }
+    }
+    Ok(rows)
+}
+
+impl Model {
+    fn note(self) -> &'static str {
+        match self {
+            Self::Fno2d => "20 x 64 x 64, width 20, modes 12, GELU, Adam",
+            Self::Fno1d => "20 x 1024, width 64, modes 16, ReLU, Adam",
+            Self::ResNet { .. } => "3 x 32 x 32, SGD",
+            Self::Bert { .. } => "MiniLM-L6, 16 x 128, AdamW",
+            Self::Gpt2 => "6 layers, 384, 6 heads, 8 x 128, AdamW",
+        }
+    }
+
+    fn training_step(self, variant: Variant, device: &Device, seconds: f64) -> Outcome<Timing> {
+        let grid = variant.config(&VariantSettings::default());
+        let tokens = LayerResiduals::everywhere(variant.config(&VariantSettings {
+            arrangement: ArrangementKind::Tokens,
+            ..VariantSettings::default()
+        }));
+        match self {
+            Self::Fno2d => {
+                let config = FnoConfig::default();
+                training_step(&config, &grid, 20, &[64, 64], device, seconds)
+            }
+            Self::Fno1d => {
+                let config = FnoConfig {
+                    modes: vec![16],
+                    width: 64,
+                    in_channels: 1,
+                    activation: Activation::Relu,
+                    ..FnoConfig::default()
+                };
+                training_step(&config, &grid, 20, &[1024], device, seconds)
+            }
+            Self::ResNet { batch } => {
+                let config = ResNetConfig::resnet18();
+                let residuals = StageResiduals::default().residuals(&grid, config.blocks.len())?;
+                let store = VarStore::new(0, DType::F32, device);
+                let model = ResNet::new(&config, &residuals, store.builder())?;
+                let images = normal(&[batch, 3, 32, 32], 0, device)?;
+                let targets = numbers(batch, config.classes, device)?;
+                let optimizer = OptimizerConfig::Sgd(SgdConfig {
+                    momentum: 0.9,
+                    nesterov: false,
+                    weight_decay: 5e-4,
+                });
+                time(&store, &optimizer, seconds, |ctx| {
+                    let logits = model.forward_t(&images, ctx)?;
+                    Ok(cross_entropy(&logits, &targets)?)
+                })
+            }
+            Self::Bert { dropout } => {
+                let config = BertConfig {
+                    hidden_dropout_prob: dropout,
+                    attention_probs_dropout_prob: dropout,
+                    ..BertConfig::minilm_l6()
+                };
+                let store = VarStore::new(0, DType::F32, device);
+                let model = BertForSequenceClassification::new(&config, &tokens, store.builder())?;
+                let ids = numbers(16 * 128, config.vocab_size, device)?.reshape((16, 128))?;
+                let batch = TokenBatch {
+                    attention_mask: Some(ids.ones_like()?),
+                    ..TokenBatch::new(ids)
+                };
+                let targets = numbers(16, config.num_labels, device)?;
+                time(&store, &adam_w(), seconds, |ctx| {
+                    let logits = model.forward_t(&batch, ctx)?;
+                    Ok(cross_entropy(&logits, &targets)?)
+                })
+            }
+            Self::Gpt2 => {
+                let config = Gpt2Config {
+                    n_positions: 128,
+                    n_embd: 384,
+                    n_layer: 6,
+                    n_head: 6,
+                    resid_pdrop: 0.0,
+                    embd_pdrop: 0.0,
+                    attn_pdrop: 0.0,
+                    ..Gpt2Config::default()
+                };
+                let store = VarStore::new(0, DType::F32, device);
+                let model = Gpt2::new(&config, &tokens, store.builder())?;
+                let ids = numbers(8 * 128, config.vocab_size, device)?;
+                let (rows, targets) = (ids.reshape((8, 128))?, ids);
+                time(&store, &adam_w(), seconds, |ctx| {
+                    Ok(model.loss_t(&rows, &targets, ctx)?)
+                })
+            }
+        }
+    }
+}
+
+fn adam_w() -> OptimizerConfig {
+    OptimizerConfig::AdamW(AdamConfig {
+        weight_decay: 0.01,
+        ..AdamConfig::default()
+    })
 }
 
 /// Times forward, relative L2 loss, backward and Adam of one batch of random fields.
@@ -65,37 +171,47 @@ pub fn training_step(
 ) -> Outcome<Timing> {
     let store = VarStore::new(0, DType::F32, device);
     let model = Fno::new(config, residual, store.builder())?;
-    let adam = AdamConfig {
+    let adam = OptimizerConfig::Adam(AdamConfig {
         weight_decay: 1e-4,
         ..AdamConfig::default()
-    };
-    let mut optimizer = Optimizer::new(&OptimizerConfig::Adam(adam), store.variables())?;
-    let input = normal(batch, grid, config.in_channels, 0, device)?;
-    let target = normal(batch, grid, config.out_channels, 1, device)?;
+    });
+    let shape = |channels| [&[batch], grid, &[channels]].concat();
+    let input = normal(&shape(config.in_channels), 0, device)?;
+    let target = normal(&shape(config.out_channels), 1, device)?;
+    time(&store, &adam, seconds, |ctx| {
+        let predicted = model.forward_t(&input, ctx)?;
+        Ok(relative_l2(&predicted, &target, Reduction::Mean)?)
+    })
+}
+
+/// Times `loss`, its backward pass and the optimiser.
+fn time(
+    store: &VarStore,
+    optimizer: &OptimizerConfig,
+    seconds: f64,
+    loss: impl Fn(&Context) -> Outcome<Tensor>,
+) -> Outcome<Timing> {
+    let mut optimizer = Optimizer::new(optimizer, store.trainable())?;
     let mut step = 0;
     repeat(seconds, || {
-        let predicted = model.forward_t(&input, &Context::train(0, step))?;
-        let loss = relative_l2(&predicted, &target, Reduction::Mean)?;
-        optimizer.step(&loss.backward()?, 1e-3)?;
-        device.synchronize()?;
+        let gradients = kiti_nn::backward(&loss(&Context::train(0, step))?)?;
+        optimizer.step(&gradients, 1e-3)?;
+        store.device().synchronize()?;
         step += 1;
         Ok(())
     })
 }
 
-fn normal(
-    batch: usize,
-    grid: &[usize],
-    channels: usize,
-    stream: u32,
-    device: &Device,
-) -> Outcome<Tensor> {
-    let mut shape = vec![batch];
-    shape.extend_from_slice(grid);
-    shape.push(channels);
+fn normal(shape: &[usize], stream: u32, device: &Device) -> Outcome<Tensor> {
     let mut stream = Stream::new(0, [stream, 0, 0]);
     let values: Vec<f32> = (0..shape.iter().product())
         .map(|_| stream.normal() as f32)
         .collect();
     Ok(Tensor::from_vec(values, shape, device)?)
+}
+
+/// Numbers below a bound that hardly repeat.
+fn numbers(count: usize, below: usize, device: &Device) -> Outcome<Tensor> {
+    let values: Vec<u32> = (0..count).map(|i| (i * 7919 % below) as u32).collect();
+    Ok(Tensor::from_vec(values, count, device)?)
 }

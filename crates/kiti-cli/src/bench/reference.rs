@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::kinetic;
+use super::{kinetic, models, operations};
 use crate::cli::BenchTopic;
 use crate::failure::{Failure, Outcome};
 
@@ -32,10 +32,11 @@ impl References {
         }
     }
 
-    /// What this program's `method` on `case` compares with: the composition of the published step, or the network
-    /// with a plain addition.
+    /// What this program's `method` on `case` compares with: the composition of the published step, the network
+    /// with a plain addition, or the operation.
     pub fn of(&self, case: &str, method: &str) -> Option<Reference> {
-        let comparable = method == "additive" || method.starts_with("published, ");
+        let comparable =
+            matches!(method, "additive" | operations::METHOD) || method.starts_with("published, ");
         self.0.get(case).copied().filter(|_| comparable)
     }
 }
@@ -47,23 +48,46 @@ pub fn run(
     folder: &Path,
     threads: usize,
     seconds: f64,
+    only: &str,
 ) -> Outcome<References> {
     let run = |script: &str, arguments: &[String]| {
         run_script(python, &folder.join(script), threads, arguments)
     };
     let seconds = ["--seconds".to_owned(), seconds.to_string()];
-    let networks = |cases: &[&str]| {
+    let timed = |script: &str, cases: &[&str]| {
         let mut arguments = seconds.to_vec();
         for case in cases {
             arguments.extend(["--case".to_owned(), (*case).to_owned()]);
         }
-        networks(&run("fno_torch.py", &arguments)?).ok_or_else(|| {
-            Failure::failed("fno_torch.py: expected JSON with `min_ms` by case, found none")
+        times(&run(script, &arguments)?).ok_or_else(|| {
+            Failure::failed(format!(
+                "{script}: expected JSON with `min_ms` by case, found none"
+            ))
         })
     };
     match topic {
-        BenchTopic::Models => networks(&["fno2d", "fno1d"]),
-        BenchTopic::Heat => networks(&["heat"]),
+        // A process for each: what one leaves in memory is not the next one's.
+        BenchTopic::Models => {
+            let mut all = References::default();
+            for case in models::names().filter(|name| name.contains(only)) {
+                let operator = case.starts_with("fno");
+                let script = if operator {
+                    "fno_torch.py"
+                } else {
+                    "models_torch.py"
+                };
+                all.add(timed(script, &[case])?);
+            }
+            Ok(all)
+        }
+        BenchTopic::Heat => timed("fno_torch.py", &["heat"]),
+        BenchTopic::Ops => {
+            let mut arguments = seconds.to_vec();
+            arguments.extend(["--only".to_owned(), only.to_owned()]);
+            times(&run("ops_torch.py", &arguments)?).ok_or_else(|| {
+                Failure::failed("ops_torch.py: expected JSON with `min_ms` by case, found none")
+            })
+        }
         BenchTopic::Kinetic => {
             let mut all = References::default();
             for (case, layout, spread) in kinetic::cases() {
@@ -126,8 +150,8 @@ fn run_script(
     })
 }
 
-/// Times by case.
-fn networks(document: &Value) -> Option<References> {
+/// Times by case, and the peak memory where it is told.
+fn times(document: &Value) -> Option<References> {
     let mut times = BTreeMap::new();
     for (case, value) in document.as_object()? {
         if let Some(milliseconds) = value.get("min_ms").and_then(Value::as_f64) {
@@ -135,7 +159,10 @@ fn networks(document: &Value) -> Option<References> {
                 case.clone(),
                 Reference {
                     milliseconds,
-                    extra_bytes: None,
+                    extra_bytes: value
+                        .get("peak_extra_mib")
+                        .and_then(Value::as_f64)
+                        .map(|mebibytes| mebibytes * f64::from(1 << 20)),
                 },
             );
         }
@@ -161,14 +188,14 @@ mod tests {
     #[test]
     fn times_are_read_and_the_smallest_kept() {
         let mut all =
-            networks(&json!({"fno2d": {"min_ms": 200.0, "median_ms": 210.0}})).expect("times");
-        all.add(networks(&json!({"fno2d": {"min_ms": 190.0}})).expect("times"));
+            times(&json!({"fno2d": {"min_ms": 200.0, "median_ms": 210.0}})).expect("times");
+        all.add(times(&json!({"fno2d": {"min_ms": 190.0}})).expect("times"));
         assert_eq!(
             all.of("fno2d", "additive").map(|found| found.milliseconds),
             Some(190.0)
         );
         assert_eq!(all.of("fno2d", "elastic"), None);
-        assert!(networks(&json!({})).is_none());
+        assert!(times(&json!({})).is_none());
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod theory;
 mod verify;
 
 use arguments::{GasArguments, GasCommand};
+pub use bench::bandwidth::copy as copy_bandwidth;
 
 use crate::failure::Outcome;
 

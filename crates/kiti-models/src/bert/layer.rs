@@ -104,7 +104,7 @@ impl BertLayer {
         let (key, value) = (self.key.forward(xs)?, self.value.forward(xs)?);
         let attended = self.attention.forward_t(&query, &key, &value, mask, ctx)?;
         let xs = self.attention_end.forward(xs, &attended, velocity, ctx)?;
-        let wide = self.activation.forward(&self.intermediate.forward(&xs)?)?;
+        let wide = self.intermediate.forward_activated(&xs, self.activation)?;
         self.output_end.forward(&xs, &wide, velocity, ctx)
     }
 }

@@ -114,8 +114,8 @@ impl Block {
             }
         };
         let xs = self.attention_end.forward(xs, &attended, velocity, ctx)?;
-        let wide = self.c_fc.forward(&self.ln_2.forward(&xs)?)?;
-        let wide = self.activation.forward(&wide)?;
+        let normed = self.ln_2.forward(&xs)?;
+        let wide = self.c_fc.forward_activated(&normed, self.activation)?;
         self.mlp_end.forward(&xs, &wide, velocity, ctx)
     }
 }

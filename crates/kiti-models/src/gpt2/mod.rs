@@ -11,6 +11,7 @@ use kiti_nn::dropout::Dropout;
 use kiti_nn::embedding::{Embedding, EmbeddingConfig};
 use kiti_nn::flops::{self, Flops};
 use kiti_nn::linear::linear;
+use kiti_nn::loss::linear_cross_entropy;
 use kiti_nn::norm::{LayerNorm, LayerNormConfig};
 
 pub use cache::KeyValueCache;
@@ -117,6 +118,18 @@ impl Gpt2 {
     pub fn forward_t(&self, ids: &Tensor, ctx: &Context) -> Result<Tensor> {
         let hidden = self.hidden(ids, None, ctx)?;
         Ok(linear(&hidden, self.wte.weight(), None)?)
+    }
+
+    /// The cross entropy of the predictions of `targets` `(batch, sequence)`, the tokens that follow, averaged over those that
+    /// are not negative: that of [`forward_t`](Self::forward_t)'s logits, without keeping them
+    /// ([`linear_cross_entropy`]).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`forward_t`](Self::forward_t), and of the loss.
+    pub fn loss_t(&self, ids: &Tensor, targets: &Tensor, ctx: &Context) -> Result<Tensor> {
+        let hidden = self.hidden(ids, None, ctx)?;
+        Ok(linear_cross_entropy(&hidden, self.wte.weight(), targets)?)
     }
 
     /// Evaluates the next tokens `(batch, sequence)` of a generation: logits `(batch, vocab_size)` of what follows the

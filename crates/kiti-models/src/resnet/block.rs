@@ -1,11 +1,10 @@
 //! One residual block.
 
-use candle::{Module, Tensor};
+use candle::Tensor;
 use candle_nn::init::{FanInOut, NonLinearity, NormalOrUniform};
 use candle_nn::{Init, VarBuilder};
-use kiti_nn::activation::relu;
 use kiti_nn::context::Context;
-use kiti_nn::conv::{Conv2d, Conv2dConfig};
+use kiti_nn::conv::{Conv2d, Conv2dConfig, normed_conv2d};
 use kiti_nn::norm::{BatchNorm, BatchNormConfig};
 use kiti_nn::residual::Residual;
 
@@ -45,8 +44,9 @@ impl NormedConv {
         })
     }
 
-    pub fn forward(&self, xs: &Tensor, ctx: &Context) -> candle::Result<Tensor> {
-        self.norm.forward_t(&self.conv.forward(xs)?, ctx)
+    /// With a ReLU behind it if `activated`.
+    pub fn forward(&self, xs: &Tensor, activated: bool, ctx: &Context) -> candle::Result<Tensor> {
+        normed_conv2d(&self.conv, &self.norm, activated, xs, ctx)
     }
 }
 
@@ -99,13 +99,10 @@ impl ResidualBlock {
     pub fn branches(&self, xs: &Tensor, ctx: &Context) -> candle::Result<(Tensor, Tensor)> {
         let mut branch = xs.clone();
         for (index, layer) in self.branch.iter().enumerate() {
-            if index > 0 {
-                branch = relu(&branch)?;
-            }
-            branch = layer.forward(&branch, ctx)?;
+            branch = layer.forward(&branch, index + 1 < self.branch.len(), ctx)?;
         }
         let shortcut = match &self.shortcut {
-            Some(layer) => layer.forward(xs, ctx)?,
+            Some(layer) => layer.forward(xs, false, ctx)?,
             None => xs.clone(),
         };
         Ok((shortcut, branch))

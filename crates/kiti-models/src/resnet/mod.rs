@@ -153,7 +153,7 @@ impl ResNet {
                 found: xs.dims().to_vec(),
             });
         }
-        let mut hidden = relu(&self.stem.forward(xs, ctx)?)?;
+        let mut hidden = self.stem.forward(xs, true, ctx)?;
         if config.stem == Stem::Imagenet {
             let pool = PoolConfig {
                 stride: 2,
@@ -166,13 +166,12 @@ impl ResNet {
         for (index, block) in self.blocks.iter().enumerate() {
             let (shortcut, branch) = block.branches(&hidden, ctx)?;
             let residual = block.residual();
-            let moved = match directions.get(index) {
+            hidden = match directions.get(index) {
                 Some(Some(directions)) => {
-                    residual.forward_with_directions(&shortcut, &branch, directions, ctx)?
+                    relu(&residual.forward_with_directions(&shortcut, &branch, directions, ctx)?)?
                 }
-                _ => residual.forward_carrying(&shortcut, &branch, &mut velocity, ctx)?,
+                _ => residual.forward_relu(&shortcut, &branch, &mut velocity, ctx)?,
             };
-            hidden = relu(&moved)?;
         }
         Ok(self.fc.forward(&global_avg_pool(&hidden)?)?)
     }

@@ -83,7 +83,7 @@ impl Session<'_> {
             }
             gradients.loss += value;
             gradients.terms += loss.terms;
-            gradients.add(&variables, loss.sum.backward()?)?;
+            gradients.add(&variables, kiti_nn::backward(&loss.sum)?)?;
         }
         let (loss, terms) = (gradients.loss, gradients.terms);
         let rate = self.learning_rate();

@@ -65,15 +65,17 @@ fn ids(rows: &[&[u32]]) -> Tensor {
     Tensor::new(rows, &Device::Cpu).unwrap()
 }
 
-/// All tokens, positions and both segments occur, and padding.
+/// All tokens, positions and both segments occur, and padding; samples enough that not all are dropped at once.
 fn pairs() -> TokenBatch {
+    let (whole, short) = (&[1u32; 9][..], &[1, 1, 1, 1, 1, 1, 1, 0, 0][..]);
+    let (one, other) = (
+        &[1u32, 2, 3, 4, 5, 6, 7, 8, 9][..],
+        &[10, 1, 2, 0, 4, 5, 6, 0, 0][..],
+    );
     TokenBatch {
-        attention_mask: Some(ids(&[&[1; 9], &[1, 1, 1, 1, 1, 1, 1, 0, 0]])),
-        token_type_ids: Some(ids(&[&[0, 0, 0, 0, 0, 1, 1, 1, 1]; 2])),
-        ..TokenBatch::new(ids(&[
-            &[1, 2, 3, 4, 5, 6, 7, 8, 9],
-            &[10, 1, 2, 0, 4, 5, 6, 0, 0],
-        ]))
+        attention_mask: Some(ids(&[whole, short, whole, short])),
+        token_type_ids: Some(ids(&[&[0, 0, 0, 0, 0, 1, 1, 1, 1][..]; 4])),
+        ..TokenBatch::new(ids(&[one, other, other, one]))
     }
 }
 
@@ -82,7 +84,7 @@ fn every_variable_of_bert_gets_a_gradient_with_every_residual() {
     for &variant in Variant::ALL {
         let (model, store) = bert(&memoryless(variant));
         let logits = model.forward_t(&pairs(), &Context::train(1, 0)).unwrap();
-        let targets = Tensor::new(&[1u32, 0], &Device::Cpu).unwrap();
+        let targets = Tensor::new(&[1u32, 0, 0, 1], &Device::Cpu).unwrap();
         let loss = kiti_nn::cross_entropy(&logits, &targets).unwrap();
         assert_all_trained(variant.name(), &store, &loss);
     }
@@ -90,13 +92,20 @@ fn every_variable_of_bert_gets_a_gradient_with_every_residual() {
 
 #[test]
 fn every_variable_of_gpt2_gets_a_gradient_with_every_residual() {
-    let tokens = ids(&[&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]]);
+    // Samples enough that not all are dropped at once.
+    let tokens = ids(&[&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10][..]; 4]);
+    let targets = ids(&[&[2, 3, 4, 5, 6, 7, 8, 9, 10, 11][..]; 4]);
     for &variant in Variant::ALL {
         let (model, store) = gpt2(&memoryless(variant));
-        let logits = model.forward_t(&tokens, &Context::train(1, 0)).unwrap();
-        let targets = Tensor::new(&[2u32, 3, 4, 5, 6, 7, 8, 9, 10, 11], &Device::Cpu).unwrap();
-        let loss = kiti_nn::cross_entropy(&logits.squeeze(0).unwrap(), &targets).unwrap();
+        let ctx = Context::train(1, 0);
+        let loss = model.loss_t(&tokens, &targets, &ctx).unwrap();
         assert_all_trained(variant.name(), &store, &loss);
+        // The loss is that of the logits.
+        let logits = model.forward_t(&tokens, &ctx).unwrap();
+        let logits = logits.reshape((40, 13)).unwrap();
+        let expected = kiti_nn::cross_entropy(&logits, &targets.flatten_all().unwrap()).unwrap();
+        let (found, expected) = (numbers(&loss)[0], numbers(&expected)[0]);
+        assert!((found - expected).abs() < 1e-6 * expected, "{variant}");
     }
 }
 

@@ -1,10 +1,10 @@
 //! Convolutions of sequences ([`Conv1d`]) and of grids ([`Conv2d`]).
 
-mod conv1d;
-mod conv2d;
+mod layer;
+mod normed;
 
-pub use conv1d::{Conv1d, Conv1dConfig, conv1d};
-pub use conv2d::{Conv2d, Conv2dConfig, conv2d};
+pub use layer::{Conv, Conv1d, Conv1dConfig, Conv2d, Conv2dConfig, ConvConfig, conv1d, conv2d};
+pub use normed::normed_conv2d;
 
 use candle::{Result, Tensor};
 

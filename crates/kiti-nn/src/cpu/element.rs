@@ -10,6 +10,10 @@ use super::special;
 
 /// Runs a kernel with the best vector instructions of this processor.
 pub(crate) fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
+    #[cfg(test)]
+    if let Some(set) = super::instruction_set::forced() {
+        return set.dispatch(kernel);
+    }
     static ARCH: OnceLock<Arch> = OnceLock::new();
     ARCH.get_or_init(Arch::new).dispatch(kernel)
 }

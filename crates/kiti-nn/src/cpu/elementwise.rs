@@ -49,6 +49,34 @@ impl<T: Element> WithSimd for Add<'_, T> {
     }
 }
 
+/// `sums = max(a + b, 0)`, element by element.
+pub(crate) fn add_relu<T: Element>(a: &[T], b: &[T], sums: &mut [T]) {
+    assert!(a.len() == sums.len() && b.len() == sums.len());
+    dispatch(AddRelu { a, b, sums });
+}
+
+struct AddRelu<'a, T> {
+    a: &'a [T],
+    b: &'a [T],
+    sums: &'a mut [T],
+}
+
+impl<T: Element> WithSimd for AddRelu<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (sum, (a, b)) in self.sums.iter_mut().zip(self.a.iter().zip(self.b)) {
+            let value = *a + *b;
+            *sum = if value > T::default() {
+                value
+            } else {
+                T::default()
+            };
+        }
+    }
+}
+
 /// Adds the sum of each row of `width` values to `sums`.
 pub(crate) fn row_sums<T: Element>(rows: &[T], width: usize, sums: &mut [T]) {
     if width > 0 {

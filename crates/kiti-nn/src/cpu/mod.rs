@@ -9,6 +9,8 @@ mod element;
 mod elementwise;
 mod general_product;
 mod inner;
+#[cfg(test)]
+pub(crate) mod instruction_set;
 mod product;
 mod reduce;
 mod scratch;
@@ -28,7 +30,7 @@ pub(crate) mod storage;
 pub(crate) mod weights;
 
 pub(crate) use element::{Element, dispatch};
-pub(crate) use elementwise::{add_in_place, multiply, row_sums};
+pub(crate) use elementwise::{add_in_place, add_relu, multiply, row_sums};
 pub(crate) use general_product::general_product;
 pub(crate) use inner::inner_products;
 pub(crate) use product::{Start, Strided, product};

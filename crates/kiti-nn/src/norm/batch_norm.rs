@@ -103,38 +103,72 @@ impl BatchNorm {
     /// [`Error::Shape`] (wrapped in candle's error) for another number of channels, or in training for less than two values a
     /// channel, which have no variance.
     pub fn forward_t(&self, xs: &Tensor, ctx: &Context) -> Result<Tensor> {
+        self.check(xs.dims(), ctx)?;
+        let fused = storage::supported(xs) && xs.elem_count() > 0;
+        if !fused && !ctx.is_training() {
+            let (mean, variance) = (&self.running_mean, &self.running_var);
+            return self.normalize(xs, &mean.detach(), &variance.detach());
+        }
+        self.with_statistics(xs.elem_count(), ctx, |given| {
+            if fused {
+                ops::batch_norm(xs, &self.weight, &self.bias, self.eps, given)
+            } else {
+                self.compose(xs)
+            }
+        })
+    }
+
+    /// The layer behind a convolution without bias, and a ReLU behind it if `activated`, as one operation of the CPU.
+    pub(crate) fn convolved(
+        &self,
+        xs: &Tensor,
+        weight: &Tensor,
+        sizes: ops::Convolution,
+        activated: bool,
+        ctx: &Context,
+    ) -> Result<Tensor> {
+        let [rows, columns] = sizes.output();
+        let dims = [sizes.batch, sizes.outputs, rows, columns];
+        self.check(&dims, ctx)?;
+        self.with_statistics(dims.iter().product(), ctx, |given| {
+            let parameters = [weight, &self.weight, &self.bias];
+            ops::normed_convolution(xs, parameters, sizes, (self.eps, given), activated)
+        })
+    }
+
+    fn check(&self, dims: &[usize], ctx: &Context) -> Result<()> {
         let channels = self.weight.elem_count();
         let refuse = |expected| {
             Err(Error::Shape {
                 operation: "batch norm",
                 name: "the input",
                 expected,
-                found: xs.dims().to_vec(),
+                found: dims.to_vec(),
             }
             .into())
         };
-        if xs.dims().get(1) != Some(&channels) {
+        if dims.get(1) != Some(&channels) {
             return refuse(format!("(batch, {channels}, ..)"));
         }
-        let count = xs.elem_count() / channels.max(1);
+        let count = dims.iter().product::<usize>() / channels.max(1);
         if ctx.is_training() && count < 2 {
             return refuse("at least two values a channel in training".to_owned());
         }
-        let fused = storage::supported(xs) && xs.elem_count() > 0;
+        Ok(())
+    }
+
+    /// Normalises with the running statistics, or in training with those of the batch, by which the running ones move.
+    fn with_statistics(
+        &self,
+        elements: usize,
+        ctx: &Context,
+        normalize: impl FnOnce(Option<ops::Statistics>) -> Result<(Tensor, ops::Statistics)>,
+    ) -> Result<Tensor> {
         if !ctx.is_training() {
-            if !fused {
-                let (mean, variance) = (&self.running_mean, &self.running_var);
-                return self.normalize(xs, &mean.detach(), &variance.detach());
-            }
-            let given = self.running()?;
-            let (weight, bias) = (&self.weight, &self.bias);
-            return Ok(ops::batch_norm(xs, weight, bias, self.eps, Some(given))?.0);
+            return Ok(normalize(Some(self.running()?))?.0);
         }
-        let (ys, statistics) = if fused {
-            ops::batch_norm(xs, &self.weight, &self.bias, self.eps, None)?
-        } else {
-            self.compose(xs)?
-        };
+        let (ys, statistics) = normalize(None)?;
+        let count = elements / self.weight.elem_count().max(1);
         self.update(&statistics, count as f64)?;
         Ok(ys)
     }

@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use candle::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, WithDType};
+use candle::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::batch_channels_sites;
+use super::operation::{Backward, Operation, apply3};
 use crate::cpu::Element;
 use crate::cpu::batch_norm::{self as kernels, Moments};
-use crate::cpu::storage::{for_element, read_all, scattered, slice, tensor};
+use crate::cpu::storage::scattered;
 
 /// Mean and variance (divided by the number of values) of each channel.
 pub(crate) type Statistics = Vec<[f64; 2]>;
@@ -22,36 +23,45 @@ pub(crate) fn batch_norm(
     eps: f64,
     given: Option<Statistics>,
 ) -> Result<(Tensor, Statistics)> {
-    let [batch, channels, sites] = batch_channels_sites(xs)?;
-    let constant = given.is_some();
-    let statistics = Arc::new(OnceLock::new());
-    if let Some(given) = given {
-        let _ = statistics.set(given);
-    }
-    let op = BatchNorm {
-        batch,
-        channels,
-        sites,
-        eps,
-        constant,
-        statistics: statistics.clone(),
-    };
-    let xs = xs.contiguous()?;
-    let ys = xs.apply_op3(&scale.contiguous()?, &shift.contiguous()?, op)?;
+    let op = BatchNorm(Channels::new(batch_channels_sites(xs)?, eps, given, false));
+    let statistics = op.0.statistics.clone();
+    let ys = apply3(op, [xs, scale, shift])?;
     Ok((ys, statistics.get().cloned().unwrap_or_default()))
 }
 
-struct BatchNorm {
+/// Normalises channels, with a ReLU behind it if `activated`: `max(x factor + summand, 0)`.
+pub(super) struct Channels {
     batch: usize,
     channels: usize,
     sites: usize,
     eps: f64,
     /// Whether the statistics are constants.
     constant: bool,
-    statistics: Arc<OnceLock<Statistics>>,
+    activated: bool,
+    pub(super) statistics: Arc<OnceLock<Statistics>>,
 }
 
-impl BatchNorm {
+/// Gradients of the values, unless they are not wanted, of the scales and of the shifts.
+pub(super) type Gradients<T> = (Option<Vec<T>>, [Vec<T>; 2]);
+
+impl Channels {
+    pub(super) fn new(
+        [batch, channels, sites]: [usize; 3],
+        eps: f64,
+        given: Option<Statistics>,
+        activated: bool,
+    ) -> Self {
+        Self {
+            batch,
+            channels,
+            sites,
+            eps,
+            constant: given.is_some(),
+            activated,
+            statistics: Arc::new(given.map_or_else(OnceLock::new, OnceLock::from)),
+        }
+    }
+
     /// The rows of a channel: one in each sample.
     fn rows(&self, channel: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
         let (channels, sites) = (self.channels, self.sites);
@@ -77,98 +87,103 @@ impl BatchNorm {
     fn inverse_deviation(&self, variance: f64) -> f64 {
         1.0 / (variance + self.eps).sqrt()
     }
-}
 
-impl CustomOp3 for BatchNorm {
-    fn name(&self) -> &'static str {
-        "kiti-batch-norm"
+    /// What a channel's values are multiplied by, and what is added.
+    fn affine<T: Element>(&self, [mean, variance]: [f64; 2], [scale, shift]: [T; 2]) -> [f64; 2] {
+        let factor = scale.to_f64() * self.inverse_deviation(variance);
+        [factor, shift.to_f64() - mean * factor]
     }
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-        s3: &CpuStorage,
-        l3: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        for_element!(candle::backend::BackendStorage::dtype(s1), T => {
-            let (x, scale, shift): (&[T], &[T], &[T]) = (slice(s1, l1)?, slice(s2, l2)?, slice(s3, l3)?);
-            let statistics = self.statistics.get_or_init(|| self.channel_statistics(x));
-            // SAFETY: each channel takes its rows once.
-            let y = unsafe {
-                scattered(self.length(), |y| {
-                    (0..self.channels).into_par_iter().for_each(|channel| {
-                        let [mean, variance] = statistics[channel];
-                        let factor = scale[channel].to_f64() * self.inverse_deviation(variance);
-                        let summand = shift[channel].to_f64() - mean * factor;
-                        for row in self.rows(channel) {
-                            kernels::affine(&x[row.clone()], [factor, summand], y.zeroed(row));
-                        }
-                    });
-                })
-            };
-            Ok((T::to_cpu_storage_owned(y), l1.shape().clone()))
-        })
+    pub(super) fn forward<T: Element>(&self, [x, scale, shift]: [&[T]; 3]) -> Vec<T> {
+        let statistics = self.statistics.get_or_init(|| self.channel_statistics(x));
+        // SAFETY: each channel takes its rows once.
+        unsafe {
+            scattered(self.length(), |y| {
+                (0..self.channels).into_par_iter().for_each(|channel| {
+                    let affine = [scale[channel], shift[channel]];
+                    let affine = self.affine(statistics[channel], affine);
+                    for row in self.rows(channel) {
+                        let (x, y) = (&x[row.clone()], y.zeroed(row));
+                        kernels::affine(x, affine, self.activated, y);
+                    }
+                });
+            })
+        }
     }
 
     /// With n values a channel, `x' = (x - mean) inverse` and sums over the channel:
-    /// `(g - sum(g) / n - x' sum(g x') / n) scale inverse`, or `g scale inverse` where the statistics are constants.
-    fn bwd(
+    /// `(g - sum(g) / n - x' sum(g x') / n) scale inverse`, or `g scale inverse` where the statistics are constants. With
+    /// a ReLU, g is 0 where that has cut values off.
+    pub(super) fn backward<T: Element>(
         &self,
-        xs: &Tensor,
-        scale: &Tensor,
-        shift: &Tensor,
-        _: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        [x, scales, shifts]: [&[T]; 3],
+        g: &[T],
+        wanted: bool,
+    ) -> Result<Gradients<T>> {
         let Some(statistics) = self.statistics.get() else {
             return Err(candle::Error::BackwardNotSupported {
-                op: "kiti-batch-norm",
+                op: BatchNorm::NAME,
             });
         };
-        let wanted = xs.track_op();
         let count = (self.batch * self.sites) as f64;
-        for_element!(xs.dtype(), T => read_all::<T, _, 3>([xs, scale, grad], |[x, scales, g]| {
-            let mut sums = Vec::new();
-            let length = if wanted { self.length() } else { 0 };
-            // SAFETY: each channel takes its rows once.
-            let x_gradient = unsafe {
-                scattered(length, |x_gradient| {
-                    let channels = (0..self.channels).into_par_iter().map(|channel| {
-                        let [mean, variance] = statistics[channel];
-                        let inverse = self.inverse_deviation(variance);
-                        let (mut plain, mut weighted) = (0.0, 0.0);
+        let mut sums = Vec::new();
+        let length = if wanted { self.length() } else { 0 };
+        // SAFETY: each channel takes its rows once.
+        let x_gradient = unsafe {
+            scattered(length, |x_gradient| {
+                let channels = (0..self.channels).into_par_iter().map(|channel| {
+                    let [mean, variance] = statistics[channel];
+                    let inverse = self.inverse_deviation(variance);
+                    let affine = [scales[channel], shifts[channel]];
+                    let affine = self.affine(statistics[channel], affine);
+                    let cut = self.activated.then_some(affine);
+                    let (mut plain, mut weighted) = (0.0, 0.0);
+                    for row in self.rows(channel) {
+                        let (x, g) = (&x[row.clone()], &g[row]);
+                        let [a, b] = kernels::gradient_sums(x, g, mean, cut);
+                        plain += a;
+                        weighted += b * inverse;
+                    }
+                    let factor = scales[channel].to_f64() * inverse;
+                    let coefficients = if self.constant {
+                        [factor, 0.0, 0.0]
+                    } else {
+                        let slope = -factor * weighted / count * inverse;
+                        [factor, slope, -factor * plain / count - slope * mean]
+                    };
+                    if wanted {
                         for row in self.rows(channel) {
-                            let [a, b] = kernels::gradient_sums(&x[row.clone()], &g[row], mean);
-                            plain += a;
-                            weighted += b * inverse;
+                            let (x, g) = (&x[row.clone()], &g[row.clone()]);
+                            kernels::combine(x, g, coefficients, cut, x_gradient.zeroed(row));
                         }
-                        let factor = scales[channel].to_f64() * inverse;
-                        let coefficients = if self.constant {
-                            [factor, 0.0, 0.0]
-                        } else {
-                            let slope = -factor * weighted / count * inverse;
-                            [factor, slope, -factor * plain / count - slope * mean]
-                        };
-                        if wanted {
-                            for row in self.rows(channel) {
-                                let (x, g) = (&x[row.clone()], &g[row.clone()]);
-                                kernels::combine(x, g, coefficients, x_gradient.zeroed(row));
-                            }
-                        }
-                        [weighted, plain]
-                    });
-                    sums = channels.collect::<Vec<_>>();
-                })
-            };
-            let part = |index: usize| sums.iter().map(|sums| T::from_f64(sums[index])).collect();
-            Ok((
-                wanted.then(|| tensor(x_gradient, xs.shape())).transpose()?,
-                Some(tensor::<T>(part(0), scale.shape())?),
-                Some(tensor::<T>(part(1), shift.shape())?),
-            ))
-        }))
+                    }
+                    [weighted, plain]
+                });
+                sums = channels.collect::<Vec<_>>();
+            })
+        };
+        let part = |index: usize| sums.iter().map(|sums| T::from_f64(sums[index])).collect();
+        Ok((wanted.then_some(x_gradient), [part(0), part(1)]))
+    }
+}
+
+struct BatchNorm(Channels);
+
+impl Operation<3> for BatchNorm {
+    const NAME: &'static str = "kiti-batch-norm";
+
+    fn shape(&self, [xs, ..]: [&Shape; 3]) -> Shape {
+        xs.clone()
+    }
+
+    fn forward<T: Element>(&self, inputs: [&[T]; 3]) -> Result<Vec<T>> {
+        Ok(self.0.forward(inputs))
+    }
+
+    fn backward<T: Element>(&self, pass: Backward<'_, T, 3>) -> Result<[Option<Vec<T>>; 3]> {
+        let (x, [scale, shift]) = self
+            .0
+            .backward(pass.inputs, pass.gradient, pass.wanted[0])?;
+        Ok([x, Some(scale), Some(shift)])
     }
 }

@@ -1,10 +1,11 @@
 //! A convolution with its bias as one operation.
 
-use candle::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, WithDType};
+use candle::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
+use super::operation::{Backward, Operation, apply3};
 use crate::cpu::convolution::{Gather, Placement, gather, weight_gradient};
-use crate::cpu::storage::{filled, for_element, read_all, scattered, slice, sum_rows, tensor};
+use crate::cpu::storage::{filled, scattered, sum_rows};
 use crate::cpu::{Element, row_sums};
 
 /// Sizes of a convolution over rows and columns; one of a sequence has one row.
@@ -27,12 +28,15 @@ pub(crate) fn convolution(
     sizes: Convolution,
     shape: Vec<usize>,
 ) -> Result<Tensor> {
+    let none;
     let bias = match bias {
-        Some(bias) => bias.contiguous()?,
-        None => Tensor::zeros(sizes.outputs, xs.dtype(), xs.device())?,
+        Some(bias) => bias,
+        None => {
+            none = Tensor::zeros(sizes.outputs, xs.dtype(), xs.device())?;
+            &none
+        }
     };
-    let op = ConvolutionOp { sizes, shape };
-    xs.contiguous()?.apply_op3(&weight.contiguous()?, &bias, op)
+    apply3(ConvolutionOp { sizes, shape }, [xs, weight, bias])
 }
 
 impl Convolution {
@@ -96,7 +100,12 @@ impl Convolution {
         })
     }
 
-    fn output_gathered<T: Element>(&self, x: &[T], weight: &[T], bias: &[T]) -> Vec<T> {
+    pub(super) fn output_gathered<T: Element>(
+        &self,
+        x: &[T],
+        weight: &[T],
+        bias: Option<&[T]>,
+    ) -> Vec<T> {
         let [rows, columns] = self.output();
         let placement = Placement {
             size: [rows, columns],
@@ -107,20 +116,12 @@ impl Convolution {
         // SAFETY: the gather takes each element of the output once.
         unsafe {
             scattered(self.batch * self.outputs * rows * columns, |output| {
-                gather(
-                    &self.forward(),
-                    sizes,
-                    x,
-                    weight,
-                    Some(bias),
-                    placement,
-                    output,
-                );
+                gather(&self.forward(), sizes, x, weight, bias, placement, output);
             })
         }
     }
 
-    fn input_gradient<T: Element>(&self, weight: &[T], gradient: &[T]) -> Vec<T> {
+    pub(super) fn input_gradient<T: Element>(&self, weight: &[T], gradient: &[T]) -> Vec<T> {
         let (inputs, outputs) = (self.inputs, self.outputs);
         let area = self.kernel[0] * self.kernel[1];
         let length = self.batch * inputs * self.size[0] * self.size[1];
@@ -151,6 +152,10 @@ impl Convolution {
         }
     }
 
+    pub(super) fn weight_gradient<T: Element>(&self, x: &[T], gradient: &[T]) -> Vec<T> {
+        weight_gradient(&self.forward(), [self.batch, self.outputs], x, gradient)
+    }
+
     fn bias_gradient<T: Element>(&self, gradient: &[T]) -> Vec<T> {
         let [rows, columns] = self.output();
         let (outputs, sites) = (self.outputs, rows * columns);
@@ -168,50 +173,25 @@ struct ConvolutionOp {
     shape: Vec<usize>,
 }
 
-impl CustomOp3 for ConvolutionOp {
-    fn name(&self) -> &'static str {
-        "kiti-convolution"
+impl Operation<3> for ConvolutionOp {
+    const NAME: &'static str = "kiti-convolution";
+
+    fn shape(&self, _: [&Shape; 3]) -> Shape {
+        self.shape.clone().into()
     }
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-        s3: &CpuStorage,
-        l3: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        for_element!(candle::backend::BackendStorage::dtype(s1), T => {
-            let (x, weight, bias): (&[T], &[T], &[T]) = (slice(s1, l1)?, slice(s2, l2)?, slice(s3, l3)?);
-            let output = self.sizes.output_gathered(x, weight, bias);
-            Ok((T::to_cpu_storage_owned(output), Shape::from(self.shape.clone())))
-        })
+    fn forward<T: Element>(&self, [x, weight, bias]: [&[T]; 3]) -> Result<Vec<T>> {
+        Ok(self.sizes.output_gathered(x, weight, Some(bias)))
     }
 
-    fn bwd(
-        &self,
-        xs: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
-        _: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    fn backward<T: Element>(&self, pass: Backward<'_, T, 3>) -> Result<[Option<Vec<T>>; 3]> {
+        let ([x, weight, _], gradient) = (pass.inputs, pass.gradient);
+        let [input, weights, bias] = pass.wanted;
         let sizes = &self.sizes;
-        for_element!(xs.dtype(), T => {
-            read_all::<T, _, 3>([xs, weight, grad], |[x, w, g]| {
-                let input = xs
-                    .track_op()
-                    .then(|| tensor(sizes.input_gradient(w, g), xs.shape()));
-                let weights = weight.track_op().then(|| {
-                    let counts = [sizes.batch, sizes.outputs];
-                    tensor(weight_gradient(&sizes.forward(), counts, x, g), weight.shape())
-                });
-                let bias = bias
-                    .track_op()
-                    .then(|| tensor(sizes.bias_gradient(g), bias.shape()));
-                Ok((input.transpose()?, weights.transpose()?, bias.transpose()?))
-            })
-        })
+        Ok([
+            input.then(|| sizes.input_gradient(weight, gradient)),
+            weights.then(|| sizes.weight_gradient(x, gradient)),
+            bias.then(|| sizes.bias_gradient(gradient)),
+        ])
     }
 }

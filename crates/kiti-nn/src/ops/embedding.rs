@@ -2,7 +2,10 @@
 
 use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, WithDType};
 
+use rayon::prelude::*;
+
 use super::rows_at_a_time;
+use crate::backward::{add_to_handed_over, hand_over};
 use crate::cpu::add_in_place;
 use crate::cpu::storage::{filled_parts, for_element, read, slice, tensor};
 
@@ -55,8 +58,8 @@ impl CustomOp1 for Embedding {
         order.sort_by_key(|&position| self.ids[position]);
         let part = rows_at_a_time(width);
         for_element!(table.dtype(), T => read::<T, _>(grad, |g| {
-            let total = rows * width;
-            let [gradient] = filled_parts(rows.div_ceil(part), [total], [part * width], |index, [gradient]| {
+            // The numbers of one part of the table, whose gradients are those of its rows from `first` on.
+            let add = |index: usize, gradient: &mut [T]| {
                 let first = index * part;
                 let below = |limit: usize| {
                     order.partition_point(|&position| (self.ids[position] as usize) < limit)
@@ -66,8 +69,20 @@ impl CustomOp1 for Embedding {
                     let g = &g[position * width..][..width];
                     add_in_place(&mut gradient[row * width..][..width], g);
                 }
+            };
+            // A table that is also a layer's weights has a gradient already.
+            let added = add_to_handed_over::<T>(table, |gradient| {
+                let parts = gradient.par_chunks_mut((part * width).max(1));
+                parts.enumerate().for_each(|(index, gradient)| add(index, gradient));
+            })?;
+            if added {
+                return Ok(None);
+            }
+            let (parts, total) = (rows.div_ceil(part), rows * width);
+            let [gradient] = filled_parts(parts, [total], [part * width], |index, [gradient]| {
+                add(index, gradient);
             });
-            tensor(gradient, table.shape()).map(Some)
+            hand_over(table, tensor(gradient, table.shape())?)
         }))
     }
 }

@@ -1,19 +1,17 @@
 //! Layer normalisation as one operation.
 
-use candle::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, WithDType};
+use candle::{Result, Shape, Tensor};
 
+use super::operation::{Backward, Operation, apply3};
 use super::rows_at_a_time;
+use crate::cpu::Element;
 use crate::cpu::layer_norm::{self as kernels, Affine};
-use crate::cpu::storage::{filled_parts, for_element, read_all, slice, sum_rows, tensor};
+use crate::cpu::storage::{filled_parts, sum_rows};
 
 /// Normalises the rows of `xs` `(.., width)`, then scales and shifts them by `scale` and `shift` `(width)`.
 pub(crate) fn layer_norm(xs: &Tensor, scale: &Tensor, shift: &Tensor, eps: f64) -> Result<Tensor> {
-    let op = LayerNorm {
-        width: scale.elem_count(),
-        eps,
-    };
-    xs.contiguous()?
-        .apply_op3(&scale.contiguous()?, &shift.contiguous()?, op)
+    let width = scale.elem_count();
+    apply3(LayerNorm { width, eps }, [xs, scale, shift])
 }
 
 struct LayerNorm {
@@ -21,62 +19,50 @@ struct LayerNorm {
     eps: f64,
 }
 
-impl CustomOp3 for LayerNorm {
-    fn name(&self) -> &'static str {
-        "kiti-layer-norm"
+impl LayerNorm {
+    fn affine<'a, T: Element>(&self, [scale, shift]: [&'a [T]; 2]) -> Affine<'a, T> {
+        let eps = T::from_f64(self.eps);
+        Affine { scale, shift, eps }
     }
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-        s3: &CpuStorage,
-        l3: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        for_element!(candle::backend::BackendStorage::dtype(s1), T => {
-            let (x, scale, shift): (&[T], &[T], &[T]) = (slice(s1, l1)?, slice(s2, l2)?, slice(s3, l3)?);
-            let affine = Affine { scale, shift, eps: T::from_f64(self.eps) };
-            let part = rows_at_a_time(self.width) * self.width;
-            let [y] = filled_parts(x.len().div_ceil(part), [x.len()], [part], |index, [y]| {
-                kernels::forward(&x[index * part..][..y.len()], affine, y);
+    /// Values that one thread handles at a time.
+    fn part(&self) -> usize {
+        rows_at_a_time(self.width) * self.width
+    }
+}
+
+impl Operation<3> for LayerNorm {
+    const NAME: &'static str = "kiti-layer-norm";
+
+    fn shape(&self, [xs, ..]: [&Shape; 3]) -> Shape {
+        xs.clone()
+    }
+
+    fn forward<T: Element>(&self, [x, scale, shift]: [&[T]; 3]) -> Result<Vec<T>> {
+        let (affine, part) = (self.affine([scale, shift]), self.part());
+        let [y] = filled_parts(x.len().div_ceil(part), [x.len()], [part], |index, [y]| {
+            kernels::forward(&x[index * part..][..y.len()], affine, y);
+        });
+        Ok(y)
+    }
+
+    fn backward<T: Element>(&self, pass: Backward<'_, T, 3>) -> Result<[Option<Vec<T>>; 3]> {
+        let ([x, scale, shift], g) = (pass.inputs, pass.gradient);
+        let (width, wanted) = (self.width, pass.wanted[0]);
+        let (affine, part) = (self.affine([scale, shift]), self.part());
+        let chunks = x.len().div_ceil(part);
+        let totals = [if wanted { x.len() } else { 0 }, chunks * 2 * width];
+        let lengths = [part, 2 * width];
+        let [x_gradient, partial] =
+            filled_parts(chunks, totals, lengths, |index, [x_gradient, sums]| {
+                let range = index * part..((index + 1) * part).min(x.len());
+                let (scale_sums, shift_sums) = sums.split_at_mut(width);
+                let (x, g) = (&x[range.clone()], &g[range]);
+                kernels::backward(x, affine, g, x_gradient, scale_sums, shift_sums);
             });
-            Ok((T::to_cpu_storage_owned(y), l1.shape().clone()))
-        })
-    }
-
-    fn bwd(
-        &self,
-        xs: &Tensor,
-        scale: &Tensor,
-        shift: &Tensor,
-        _: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let wanted = xs.track_op();
-        let width = self.width;
-        for_element!(xs.dtype(), T => {
-            let tensors = [xs, scale, shift, grad];
-            let [x_gradient, partial] = read_all::<T, _, 4>(tensors, |[x, scale, shift, g]| {
-                let affine = Affine { scale, shift, eps: T::from_f64(self.eps) };
-                let part = rows_at_a_time(width) * width;
-                let chunks = x.len().div_ceil(part);
-                let totals = [if wanted { x.len() } else { 0 }, chunks * 2 * width];
-                Ok(filled_parts(chunks, totals, [part, 2 * width], |index, [x_gradient, sums]| {
-                    let range = index * part..((index + 1) * part).min(x.len());
-                    let (scale_sums, shift_sums) = sums.split_at_mut(width);
-                    let (x, g) = (&x[range.clone()], &g[range]);
-                    kernels::backward(x, affine, g, x_gradient, scale_sums, shift_sums);
-                }))
-            })?;
-            let mut scale_gradient = sum_rows(&partial, 2 * width);
-            let shift_gradient = scale_gradient.split_off(width);
-            Ok((
-                wanted.then(|| tensor(x_gradient, xs.shape())).transpose()?,
-                Some(tensor(scale_gradient, scale.shape())?),
-                Some(tensor(shift_gradient, shift.shape())?),
-            ))
-        })
+        let mut scale_gradient = sum_rows(&partial, 2 * width);
+        let shift_gradient = scale_gradient.split_off(width);
+        let x_gradient = wanted.then_some(x_gradient);
+        Ok([x_gradient, Some(scale_gradient), Some(shift_gradient)])
     }
 }

@@ -1,37 +1,47 @@
-//! A linear layer with its bias as one operation.
+//! A linear layer with its bias, and perhaps an activation behind it, as one operation.
 
-use candle::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, WithDType};
+use std::sync::OnceLock;
 
+use candle::{Result, Shape, Tensor};
+
+use super::operation::{Backward, Operation, apply3};
 use super::rows_at_a_time;
-use crate::cpu::storage::{filled_parts, for_element, read_all, slice, sum_rows, tensor};
+use crate::activation::Activation;
+use crate::cpu::activation as activations;
+use crate::cpu::storage::{filled_parts, mapped, read, sum_rows, tensor};
 use crate::cpu::{Element, Strided, add_in_place, general_product};
 use crate::linear::WeightOrder;
 
-/// `x W^T + bias` for each row of `xs` `(.., inputs)`; `weight` of outputs and inputs in this `order`, `bias` `(outputs)`.
+/// Elements of an activation that one thread handles at a time.
+const CHUNK: usize = 1 << 14;
+
+/// `activation(x W^T + bias)` for each row of `xs` `(.., inputs)`; `weight` of outputs and inputs in this `order`,
+/// `bias` `(outputs)`.
 pub(crate) fn linear(
     xs: &Tensor,
     weight: &Tensor,
     bias: Option<&Tensor>,
     order: WeightOrder,
+    activation: Option<Activation>,
 ) -> Result<Tensor> {
     let (rows, columns) = weight.dims2()?;
     let [outputs, inputs] = order.shape(rows, columns);
-    let mut shape = xs.dims().to_vec();
-    if let Some(last) = shape.last_mut() {
-        *last = outputs;
-    }
+    let none;
     let bias = match bias {
-        Some(bias) => bias.contiguous()?,
-        None => Tensor::zeros(outputs, xs.dtype(), xs.device())?,
+        Some(bias) => bias,
+        None => {
+            none = Tensor::zeros(outputs, xs.dtype(), xs.device())?;
+            &none
+        }
     };
     let op = Linear {
         inputs,
         outputs,
         rows: xs.dims()[..xs.rank() - 1].iter().product(),
         order,
-        shape,
+        activation: activation.map(|function| (function, OnceLock::new())),
     };
-    xs.contiguous()?.apply_op3(&weight.contiguous()?, &bias, op)
+    apply3(op, [xs, weight, bias])
 }
 
 struct Linear {
@@ -39,87 +49,116 @@ struct Linear {
     inputs: usize,
     outputs: usize,
     order: WeightOrder,
-    /// Of the output.
-    shape: Vec<usize>,
+    /// With the values that it was applied to.
+    activation: Option<(Activation, OnceLock<Tensor>)>,
 }
 
-impl CustomOp3 for Linear {
-    fn name(&self) -> &'static str {
-        "kiti-linear"
-    }
-
-    fn cpu_fwd(
+impl Linear {
+    /// The gradients by input, weights and bias, given that by `x W^T + bias`.
+    fn gradients<T: Element>(
         &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-        s3: &CpuStorage,
-        l3: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
+        [x, weight]: [&[T]; 2],
+        gradient: &[T],
+        wanted: [bool; 3],
+    ) -> [Option<Vec<T>>; 3] {
         let Self {
             rows,
             inputs,
             outputs,
+            order,
             ..
         } = *self;
-        for_element!(candle::backend::BackendStorage::dtype(s1), T => {
-            let (x, weight, bias): (&[T], &[T], &[T]) = (slice(s1, l1)?, slice(s2, l2)?, slice(s3, l3)?);
-            let part = rows_at_a_time(outputs);
-            let (total, length) = (rows * outputs, part * outputs);
-            let [mut y] = filled_parts(rows.div_ceil(part), [total], [length], |_, [y]| {
-                for y in y.chunks_exact_mut(outputs.max(1)) {
-                    y.copy_from_slice(bias);
-                }
-            });
-            let weight = match self.order {
-                WeightOrder::OutIn => Strided::transposed(weight, inputs),
-                WeightOrder::InOut => Strided::rows(weight, outputs),
+        let input = || {
+            let mut result = fresh(rows, inputs);
+            let weight = match order {
+                WeightOrder::OutIn => Strided::rows(weight, inputs),
+                WeightOrder::InOut => Strided::transposed(weight, outputs),
             };
-            general_product([rows, outputs, inputs], Strided::rows(x, inputs), weight, &mut y, true);
-            Ok((T::to_cpu_storage_owned(y), Shape::from(self.shape.clone())))
-        })
+            let gradient = Strided::rows(gradient, outputs);
+            let size = [rows, inputs, outputs];
+            general_product(size, gradient, weight, &mut result, false);
+            result
+        };
+        let weights = || {
+            let [height, width] = order.shape(outputs, inputs);
+            let mut result = fresh(height, width);
+            let [left, right] = match order {
+                WeightOrder::OutIn => [
+                    Strided::transposed(gradient, outputs),
+                    Strided::rows(x, inputs),
+                ],
+                WeightOrder::InOut => [
+                    Strided::transposed(x, inputs),
+                    Strided::rows(gradient, outputs),
+                ],
+            };
+            general_product([height, width, rows], left, right, &mut result, false);
+            result
+        };
+        [
+            wanted[0].then(input),
+            wanted[1].then(weights),
+            wanted[2].then(|| column_sums(gradient, outputs)),
+        ]
+    }
+}
+
+impl Operation<3> for Linear {
+    const NAME: &'static str = "kiti-linear";
+
+    fn shape(&self, [xs, _, _]: [&Shape; 3]) -> Shape {
+        let mut dims = xs.dims().to_vec();
+        if let Some(last) = dims.last_mut() {
+            *last = self.outputs;
+        }
+        dims.into()
     }
 
-    fn bwd(
-        &self,
-        xs: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
-        _: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    fn forward<T: Element>(&self, [x, weight, bias]: [&[T]; 3]) -> Result<Vec<T>> {
         let Self {
             rows,
             inputs,
             outputs,
             ..
         } = *self;
-        for_element!(xs.dtype(), T => {
-            read_all::<T, _, 3>([xs, weight, grad], |[x, w, g]| {
-                let input = xs.track_op().then(|| {
-                    let mut gradient = fresh(rows, inputs);
-                    let w = match self.order {
-                        WeightOrder::OutIn => Strided::rows(w, inputs),
-                        WeightOrder::InOut => Strided::transposed(w, outputs),
-                    };
-                    let g = Strided::rows(g, outputs);
-                    general_product([rows, inputs, outputs], g, w, &mut gradient, false);
-                    tensor(gradient, xs.shape())
-                });
-                let weights = weight.track_op().then(|| {
-                    let [height, width] = self.order.shape(outputs, inputs);
-                    let mut gradient = fresh(height, width);
-                    let (left, right) = match self.order {
-                        WeightOrder::OutIn => (Strided::transposed(g, outputs), Strided::rows(x, inputs)),
-                        WeightOrder::InOut => (Strided::transposed(x, inputs), Strided::rows(g, outputs)),
-                    };
-                    general_product([height, width, rows], left, right, &mut gradient, false);
-                    tensor(gradient, weight.shape())
-                });
-                let bias = bias.track_op().then(|| tensor(column_sums(g, outputs), bias.shape()));
-                Ok((input.transpose()?, weights.transpose()?, bias.transpose()?))
-            })
+        let part = rows_at_a_time(outputs);
+        let (total, length) = (rows * outputs, part * outputs);
+        let [mut y] = filled_parts(rows.div_ceil(part), [total], [length], |_, [y]| {
+            for y in y.chunks_exact_mut(outputs.max(1)) {
+                y.copy_from_slice(bias);
+            }
+        });
+        let weight = match self.order {
+            WeightOrder::OutIn => Strided::transposed(weight, inputs),
+            WeightOrder::InOut => Strided::rows(weight, outputs),
+        };
+        let size = [rows, outputs, inputs];
+        general_product(size, Strided::rows(x, inputs), weight, &mut y, true);
+        let Some((activation, argument)) = &self.activation else {
+            return Ok(y);
+        };
+        let result = mapped(total, CHUNK, |range, result| {
+            activations::forward(*activation, &y[range], result);
+        });
+        // Set once: an operation runs forward once.
+        let _ = argument.set(tensor(y, total)?);
+        Ok(result)
+    }
+
+    fn backward<T: Element>(&self, pass: Backward<'_, T, 3>) -> Result<[Option<Vec<T>>; 3]> {
+        let ([x, weight, _], gradient) = (pass.inputs, pass.gradient);
+        let Some((activation, argument)) = &self.activation else {
+            return Ok(self.gradients([x, weight], gradient, pass.wanted));
+        };
+        let argument = argument
+            .get()
+            .ok_or(candle::Error::BackwardNotSupported { op: Self::NAME })?;
+        read::<T, _>(argument, |argument| {
+            let slopes = mapped(gradient.len(), CHUNK, |range, slopes| {
+                let (argument, gradient) = (&argument[range.clone()], &gradient[range]);
+                activations::backward(*activation, argument, gradient, slopes);
+            });
+            Ok(self.gradients([x, weight], &slopes, pass.wanted))
         })
     }
 }

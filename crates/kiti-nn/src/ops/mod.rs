@@ -5,6 +5,7 @@
 //! much as fast ones.
 
 mod activation;
+mod add_relu;
 mod attention;
 mod batch_norm;
 mod convolution;
@@ -13,6 +14,9 @@ mod embedding;
 mod fourier_layer;
 mod layer_norm;
 mod linear;
+mod linear_cross_entropy;
+mod normed_convolution;
+mod operation;
 mod parameters;
 mod pointwise;
 mod pointwise_head;
@@ -21,6 +25,7 @@ mod softmax;
 mod spectral;
 
 pub(crate) use activation::activation;
+pub(crate) use add_relu::add_relu;
 pub(crate) use attention::{Scores, attention, self_attention};
 pub(crate) use batch_norm::{Statistics, batch_norm};
 pub(crate) use convolution::{Convolution, convolution};
@@ -29,6 +34,8 @@ pub(crate) use embedding::embedding;
 pub(crate) use fourier_layer::fourier_layer;
 pub(crate) use layer_norm::layer_norm;
 pub(crate) use linear::linear;
+pub(crate) use linear_cross_entropy::linear_cross_entropy;
+pub(crate) use normed_convolution::normed_convolution;
 pub(crate) use pointwise::{pointwise, pointwise_channels_last};
 pub(crate) use pointwise_head::pointwise_head;
 pub(crate) use pooling::{Kind, Pool, pool};

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 
+use crate::backward::hand_over;
 use crate::cpu::storage::tensor;
 
 /// The parameters that an operation reads, with a place for the gradient of each.
@@ -53,9 +54,9 @@ impl Parameters {
     }
 
     /// Leaves the gradients, in the order of the parameters, with their taps.
-    pub(super) fn give(&self, gradients: impl IntoIterator<Item = Tensor>) {
+    pub(super) fn give(&self, gradients: impl IntoIterator<Item = impl Into<Option<Tensor>>>) {
         for (slot, gradient) in self.gradients.iter().zip(gradients) {
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(gradient);
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = gradient.into();
         }
     }
 }
@@ -68,8 +69,11 @@ impl Tap {
         Ok((CpuStorage::F32(vec![0.0]), Shape::from(1)))
     }
 
-    fn gradient(&self) -> Option<Tensor> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn gradient(&self, parameter: &Tensor) -> Result<Option<Tensor>> {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(gradient) => hand_over(parameter, gradient),
+            None => Ok(None),
+        }
     }
 }
 
@@ -82,8 +86,8 @@ impl CustomOp1 for Tap {
         Self::token()
     }
 
-    fn bwd(&self, _: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
-        Ok(self.gradient())
+    fn bwd(&self, parameter: &Tensor, _: &Tensor, _: &Tensor) -> Result<Option<Tensor>> {
+        self.gradient(parameter)
     }
 }
 
@@ -105,11 +109,11 @@ impl CustomOp2 for Tap {
     fn bwd(
         &self,
         token: &Tensor,
-        _: &Tensor,
+        parameter: &Tensor,
         _: &Tensor,
         _: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        Ok((Some(token_gradient(token)?), self.gradient()))
+        Ok((Some(token_gradient(token)?), self.gradient(parameter)?))
     }
 }
 

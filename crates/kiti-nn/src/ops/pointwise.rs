@@ -1,9 +1,10 @@
 //! A pointwise convolution with its bias as one operation.
 
-use candle::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, WithDType};
+use candle::{Result, Shape, Tensor};
 
+use super::operation::{Backward, Operation, apply3};
 use super::{batch_channels_sites, with_channels};
-use crate::cpu::storage::{filled, for_element, read, slice, sum_rows, tensor};
+use crate::cpu::storage::{filled, read, sum_rows};
 use crate::cpu::{Element, Start, Strided, inner_products, product, row_sums, with_scratch};
 
 /// `W x + bias` at each site: x `(batch, inputs, d1 .. dN)`, `weight` `(outputs, inputs, ..)`, `bias` `(outputs)`.
@@ -18,8 +19,7 @@ pub(crate) fn pointwise(xs: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<T
         sites,
         shape,
     };
-    xs.contiguous()?
-        .apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)
+    apply3(op, [xs, weight, bias])
 }
 
 /// The same for samples `(batch, d1 .. dN, channels)` with the rows `coordinates` `(dims, d1 .. dN)` as further channels.
@@ -46,9 +46,7 @@ pub(crate) fn pointwise_channels_last(
         channels,
         coordinates: coordinates.map(|c| c.detach().contiguous()).transpose()?,
     };
-    samples
-        .contiguous()?
-        .apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)
+    apply3(op, [samples, weight, bias])
 }
 
 struct Pointwise {
@@ -94,53 +92,30 @@ impl Pointwise {
         row_sums(gradient, sites, bias);
     }
 
-    fn split_parameters<T: Element>(
-        &self,
-        partial: &[T],
-        weight: &Tensor,
-        bias: &Tensor,
-    ) -> Result<[Tensor; 2]> {
+    /// The sums over the samples, weights and bias apart.
+    fn split_parameters<T: Element>(&self, partial: &[T]) -> [Vec<T>; 2] {
         let mut sums = sum_rows(partial, self.outputs * (self.inputs + 1));
         let bias_sums = sums.split_off(self.outputs * self.inputs);
-        Ok([
-            tensor(sums, weight.shape())?,
-            tensor(bias_sums, bias.shape())?,
-        ])
+        [sums, bias_sums]
     }
 }
 
-impl CustomOp3 for Pointwise {
-    fn name(&self) -> &'static str {
-        "kiti-pointwise"
+impl Operation<3> for Pointwise {
+    const NAME: &'static str = "kiti-pointwise";
+
+    fn shape(&self, _: [&Shape; 3]) -> Shape {
+        self.shape.clone().into()
     }
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-        s3: &CpuStorage,
-        l3: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        for_element!(candle::backend::BackendStorage::dtype(s1), T => {
-            let (x, weight, bias): (&[T], &[T], &[T]) = (slice(s1, l1)?, slice(s2, l2)?, slice(s3, l3)?);
-            let sample = self.inputs * self.sites;
-            let [y] = filled(self.batch, [self.outputs * self.sites], |index, [y]| {
-                self.forward_sample(&x[index * sample..][..sample], weight, bias, y);
-            });
-            Ok((T::to_cpu_storage_owned(y), Shape::from(self.shape.clone())))
-        })
+    fn forward<T: Element>(&self, [x, weight, bias]: [&[T]; 3]) -> Result<Vec<T>> {
+        let sample = self.inputs * self.sites;
+        let [y] = filled(self.batch, [self.outputs * self.sites], |index, [y]| {
+            self.forward_sample(&x[index * sample..][..sample], weight, bias, y);
+        });
+        Ok(y)
     }
 
-    fn bwd(
-        &self,
-        xs: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
-        _: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    fn backward<T: Element>(&self, pass: Backward<'_, T, 3>) -> Result<[Option<Vec<T>>; 3]> {
         let Self {
             batch,
             inputs,
@@ -148,22 +123,22 @@ impl CustomOp3 for Pointwise {
             sites,
             ..
         } = *self;
-        let wanted = xs.track_op();
-        for_element!(xs.dtype(), T => read::<T, _>(xs, |x| read::<T, _>(weight, |w| read::<T, _>(grad, |g| {
-            let lengths = [if wanted { inputs * sites } else { 0 }, outputs * (inputs + 1)];
-            let [x_gradient, partial] = filled(batch, lengths, |index, [x_gradient, partial]| {
-                let x = &x[index * inputs * sites..][..inputs * sites];
-                let g = &g[index * outputs * sites..][..outputs * sites];
-                if wanted {
-                    let weight = Strided::transposed(w, inputs);
-                    product([inputs, sites, outputs], weight, g, sites, x_gradient, sites, Start::Zero);
-                }
-                self.parameters_sample(x, g, partial);
-            });
-            let [weight, bias] = self.split_parameters(&partial, weight, bias)?;
-            let x_gradient = wanted.then(|| tensor(x_gradient, xs.shape())).transpose()?;
-            Ok((x_gradient, Some(weight), Some(bias)))
-        }))))
+        let ([x, w, _], g, wanted) = (pass.inputs, pass.gradient, pass.wanted[0]);
+        let lengths = [
+            if wanted { inputs * sites } else { 0 },
+            outputs * (inputs + 1),
+        ];
+        let [x_gradient, partial] = filled(batch, lengths, |index, [x_gradient, partial]| {
+            let x = &x[index * inputs * sites..][..inputs * sites];
+            let g = &g[index * outputs * sites..][..outputs * sites];
+            if wanted {
+                let (weight, size) = (Strided::transposed(w, inputs), [inputs, sites, outputs]);
+                product(size, weight, g, sites, x_gradient, sites, Start::Zero);
+            }
+            self.parameters_sample(x, g, partial);
+        });
+        let [weight, bias] = self.split_parameters(&partial);
+        Ok([wanted.then_some(x_gradient), Some(weight), Some(bias)])
     }
 }
 
@@ -189,44 +164,33 @@ impl ChannelsLast {
     }
 }
 
-impl CustomOp3 for ChannelsLast {
-    fn name(&self) -> &'static str {
-        "kiti-pointwise-channels-last"
+impl Operation<3> for ChannelsLast {
+    const NAME: &'static str = "kiti-pointwise-channels-last";
+
+    fn shape(&self, _: [&Shape; 3]) -> Shape {
+        self.layer.shape.clone().into()
     }
 
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-        s3: &CpuStorage,
-        l3: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        for_element!(candle::backend::BackendStorage::dtype(s1), T => {
-            let (x, weight, bias): (&[T], &[T], &[T]) = (slice(s1, l1)?, slice(s2, l2)?, slice(s3, l3)?);
-            let Pointwise { batch, outputs, sites, .. } = self.layer;
-            let sample = self.channels * sites;
-            let [y] = self.with_coordinates(|coordinates: &[T]| {
-                Ok(filled(batch, [outputs * sites], |index, [y]| {
-                    with_scratch([self.layer.inputs * sites], |[rows]| {
-                        self.fill_rows(&x[index * sample..][..sample], coordinates, rows);
-                        self.layer.forward_sample(rows, weight, bias, y);
-                    });
-                }))
-            })?;
-            Ok((T::to_cpu_storage_owned(y), Shape::from(self.layer.shape.clone())))
+    fn forward<T: Element>(&self, [x, weight, bias]: [&[T]; 3]) -> Result<Vec<T>> {
+        let Pointwise {
+            batch,
+            outputs,
+            sites,
+            ..
+        } = self.layer;
+        let sample = self.channels * sites;
+        self.with_coordinates(|coordinates: &[T]| {
+            let [y] = filled(batch, [outputs * sites], |index, [y]| {
+                with_scratch([self.layer.inputs * sites], |[rows]| {
+                    self.fill_rows(&x[index * sample..][..sample], coordinates, rows);
+                    self.layer.forward_sample(rows, weight, bias, y);
+                });
+            });
+            Ok(y)
         })
     }
 
-    fn bwd(
-        &self,
-        samples: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
-        _: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    fn backward<T: Element>(&self, pass: Backward<'_, T, 3>) -> Result<[Option<Vec<T>>; 3]> {
         let Pointwise {
             batch,
             inputs,
@@ -235,29 +199,29 @@ impl CustomOp3 for ChannelsLast {
             ..
         } = self.layer;
         let channels = self.channels;
-        let wanted = samples.track_op();
-        for_element!(samples.dtype(), T => read::<T, _>(samples, |x| read::<T, _>(weight, |w| {
-            read::<T, _>(grad, |g| self.with_coordinates(|coordinates: &[T]| {
-                let lengths = [if wanted { channels * sites } else { 0 }, outputs * (inputs + 1)];
-                let [x_gradient, partial] = filled(batch, lengths, |index, [x_gradient, partial]| {
-                    let sample = &x[index * channels * sites..][..channels * sites];
-                    let g = &g[index * outputs * sites..][..outputs * sites];
-                    with_scratch([inputs * sites], |[rows]| {
-                        self.fill_rows(sample, coordinates, rows);
-                        self.layer.parameters_sample(rows, g, partial);
-                        if wanted {
-                            let weight = Strided::transposed(w, inputs);
-                            let size = [channels, sites, outputs];
-                            product(size, weight, g, sites, rows, sites, Start::Zero);
-                            transpose(&rows[..sample.len()], channels, sites, x_gradient);
-                        }
-                    });
+        let ([x, w, _], g, wanted) = (pass.inputs, pass.gradient, pass.wanted[0]);
+        let lengths = [
+            if wanted { channels * sites } else { 0 },
+            outputs * (inputs + 1),
+        ];
+        self.with_coordinates(|coordinates: &[T]| {
+            let [x_gradient, partial] = filled(batch, lengths, |index, [x_gradient, partial]| {
+                let sample = &x[index * channels * sites..][..channels * sites];
+                let g = &g[index * outputs * sites..][..outputs * sites];
+                with_scratch([inputs * sites], |[rows]| {
+                    self.fill_rows(sample, coordinates, rows);
+                    self.layer.parameters_sample(rows, g, partial);
+                    if wanted {
+                        let weight = Strided::transposed(w, inputs);
+                        let size = [channels, sites, outputs];
+                        product(size, weight, g, sites, rows, sites, Start::Zero);
+                        transpose(&rows[..sample.len()], channels, sites, x_gradient);
+                    }
                 });
-                let [weight, bias] = self.layer.split_parameters(&partial, weight, bias)?;
-                let x_gradient = wanted.then(|| tensor(x_gradient, samples.shape())).transpose()?;
-                Ok((x_gradient, Some(weight), Some(bias)))
-            }))
-        })))
+            });
+            let [weight, bias] = self.layer.split_parameters(&partial);
+            Ok([wanted.then_some(x_gradient), Some(weight), Some(bias)])
+        })
     }
 }
 

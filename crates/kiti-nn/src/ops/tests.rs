@@ -2,6 +2,7 @@
 //! precision on odd and prime shapes; both in single precision; and bit for bit on pools of several sizes.
 
 mod case;
+mod fused;
 mod grids;
 mod tokens;
 

@@ -1,6 +1,6 @@
 //! `kiti gas bench`: the speed of the solver beside published figures and this machine's memory bandwidth.
 
-mod bandwidth;
+pub mod bandwidth;
 mod problem;
 mod reference;
 

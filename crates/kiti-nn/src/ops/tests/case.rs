@@ -1,8 +1,10 @@
 //! A layer under test, and what is demanded of it.
 
+use candle::backprop::GradStore;
 use candle::{DType, Device, Result, Shape, Tensor, Var};
 use candle_nn::Init;
 
+use crate::cpu::instruction_set::InstructionSet;
 use crate::{VarStore, init};
 
 pub(super) fn random(shape: impl Into<Shape>, dtype: DType, name: &str) -> Result<Tensor> {
@@ -35,28 +37,33 @@ impl Case<'_> {
         leaves
     }
 
-    /// Output and gradients, one way and the other, relative to the larger norm.
+    /// Output and gradients, one way and the other, relative to the larger norm; with every instruction set.
     pub(super) fn compare(&self, tolerance: f64) -> Result<()> {
-        let (fast, composed) = ((self.fast)(&self.input)?, (self.composed)(&self.input)?);
+        let composed = (self.composed)(&self.input)?;
+        let expected = self.loss(&composed)?.backward()?;
+        self.compare_with(&composed, &expected, tolerance)?;
+        for set in InstructionSet::ALL {
+            set.run(|| self.compare_with(&composed, &expected, tolerance))?;
+        }
+        Ok(())
+    }
+
+    fn compare_with(&self, composed: &Tensor, expected: &GradStore, tolerance: f64) -> Result<()> {
+        let fast = (self.fast)(&self.input)?;
         assert_eq!(fast.dims(), composed.dims());
-        assert_close("output", &fast, &composed, tolerance)?;
-        let fast = self.loss(&fast)?.backward()?;
-        let composed = self.loss(&composed)?.backward()?;
+        assert_close("output", &fast, composed, tolerance)?;
+        let found = self.loss(&fast)?.backward()?;
         for (name, leaf) in self.leaves() {
-            let found = fast.get(&leaf).expect("every leaf has a gradient");
-            assert_close(
-                &name,
-                found,
-                composed.get(&leaf).expect("as above"),
-                tolerance,
-            )?;
+            let found = found.get(&leaf).expect("every leaf has a gradient");
+            let expected = expected.get(&leaf).expect("as above");
+            assert_close(&name, found, expected, tolerance)?;
         }
         Ok(())
     }
 
     /// Gradients against central differences at a few elements of every leaf.
     pub(super) fn differences(&self) -> Result<()> {
-        let gradients = self.loss(&(self.fast)(&self.input)?)?.backward()?;
+        let gradients = crate::backward(&self.loss(&(self.fast)(&self.input)?)?)?;
         for (name, leaf) in self.leaves() {
             let gradient = gradients.get(&leaf).expect("every leaf has a gradient");
             let gradient = gradient.flatten_all()?.to_vec1::<f64>()?;
@@ -92,7 +99,7 @@ impl Case<'_> {
                 .expect("a pool");
             pool.install(|| {
                 let output = (self.fast)(&self.input)?;
-                let gradients = self.loss(&output)?.backward()?;
+                let gradients = crate::backward(&self.loss(&output)?)?;
                 let mut all = vec![bytes(&output)?];
                 for (_, leaf) in self.leaves() {
                     all.push(bytes(gradients.get(&leaf).expect("a gradient"))?);

@@ -50,7 +50,7 @@ fn convolution_1d(
     let config = Conv1dConfig {
         stride,
         padding,
-        ..Conv1dConfig::new(inputs, outputs, kernel)
+        ..Conv1dConfig::new(inputs, outputs, [kernel])
     };
     let layer = Conv1d::new(&config, store.builder())?;
     let same = layer.clone();
