@@ -4,13 +4,18 @@
 use std::path::{Path, PathBuf};
 
 use kiti_data::field_io::{describe, names, read_array};
+use kiti_data::pde::burgers::BurgersSolver;
 
 /// The folder of samples in many formats, with a few values of each in `expected.json`.
 fn formats() -> Option<PathBuf> {
+    data("formats")
+}
+
+fn data(name: &str) -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
     let folder = std::env::var_os("KITI_REAL_DATA")
         .map_or(beside, PathBuf::from)
-        .join("formats");
+        .join(name);
     if folder.is_dir() {
         return Some(folder);
     }
@@ -70,14 +75,100 @@ fn an_archive_is_described_array_by_array() {
     assert_eq!(summaries[1].not_finite, 0);
 }
 
+/// Plain and compressed MATLAB 5, and with the feature MATLAB 7.3 and HDF5: the arrays of the NumPy files.
+#[test]
+fn matlab_and_hdf5_files_hold_the_same_solution() {
+    let Some(folder) = formats() else { return };
+    let (sum, coefficients) = (
+        expected(&folder, "darcy_sol_sum"),
+        expected(&folder, "coeff_sum"),
+    );
+    let mut files = vec!["darcy_v5.mat", "darcy_v5_compressed.mat"];
+    if cfg!(feature = "hdf5") {
+        files.push("darcy_v73.mat");
+    }
+    for file in files {
+        let path = folder.join(file);
+        let total = |array| -> f64 {
+            let field = read_array(&path, Some(array)).unwrap();
+            assert_eq!(
+                field.shape().iter().product::<usize>(),
+                16 * 32 * 32,
+                "{file}"
+            );
+            field.into_f64().iter().sum()
+        };
+        assert!((total("sol") / sum - 1.0).abs() < 1e-7, "{file}");
+        assert_eq!(total("coeff"), coefficients, "{file}");
+    }
+    let pdebench = folder.join("pdebench_1d.hdf5");
+    match describe(&pdebench) {
+        Ok(arrays) => assert!(arrays.iter().any(|array| array.shape.len() == 3)),
+        Err(error) => assert!(!cfg!(feature = "hdf5"), "{error}"),
+    }
+}
+
+/// Reference solutions as MATLAB and NumPy wrote them: every array of every file can be listed.
+#[test]
+fn published_reference_solutions_are_described() {
+    let Some(folder) = data("pde") else { return };
+    let mut files = 0;
+    for inside in std::fs::read_dir(folder).unwrap() {
+        for file in std::fs::read_dir(inside.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            let arrays = describe(&path).unwrap_or_else(|error| panic!("{error}"));
+            assert!(!arrays.is_empty(), "{}", path.display());
+            assert!(arrays.iter().all(|array| array.not_finite == 0));
+            files += 1;
+        }
+    }
+    assert!(files > 0);
+}
+
+/// Another program's solution of u_t + u u_x = 0.01/pi u_xx on [-1, 1] from -sin(pi x), up to the steep front.
+#[test]
+fn the_burgers_solver_agrees_with_a_published_solution() {
+    let Some(folder) = data("pde") else { return };
+    let path = folder.join("deepxde/Burgers.npz");
+    let read = |name| read_array(&path, Some(name)).unwrap().into_f64();
+    let (x, t, u) = (read("x"), read("t"), read("usol"));
+    // With y = (x + 1)/2 and v = u/2 it is the equation on the circle of length 1 with a quarter of the viscosity.
+    let points = 4096;
+    let start: Vec<f64> = (0..points)
+        .map(|i| -0.5 * (std::f64::consts::PI * (2.0 * i as f64 / points as f64 - 1.0)).sin())
+        .collect();
+    let viscosity = 0.01 / std::f64::consts::PI / 4.0;
+    let solver = BurgersSolver::new(points, viscosity).unwrap();
+    for moment in [25, 50, 99] {
+        let found = solver.evolve(&start, t[moment], 1e-3).unwrap();
+        let (mut difference, mut norm) = (0.0, 0.0);
+        for (place, x) in x.iter().enumerate() {
+            let at = (x + 1.0) / 2.0 * points as f64;
+            let (left, share) = (at.floor() as usize, at.fract());
+            let value = |index: usize| 2.0 * found[index % points];
+            let ours = value(left) * (1.0 - share) + value(left + 1) * share;
+            let theirs = u[place * t.len() + moment];
+            difference += (ours - theirs).powi(2);
+            norm += theirs * theirs;
+        }
+        // The published solution is one of finite differences or Chebyshev points, good to about three digits at the front.
+        let error: f64 = difference / norm;
+        assert!(error.sqrt() < 5e-3, "t = {}: {}", t[moment], error.sqrt());
+    }
+}
+
 #[test]
 fn a_file_of_another_format_is_refused_by_name() {
     let Some(folder) = formats() else { return };
-    let error = read_array(folder.join("darcy_v73.mat"), None)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("darcy_v73.mat") && error.contains("hdf5"),
-        "{error}"
-    );
+    if !cfg!(feature = "hdf5") {
+        let error = read_array(folder.join("darcy_v73.mat"), None)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("darcy_v73.mat") && error.contains("hdf5"),
+            "{error}"
+        );
+    }
+    let error = read_array(folder.join("imdb.csv"), None).unwrap_err();
+    assert!(error.to_string().contains("imdb.csv"), "{error}");
 }

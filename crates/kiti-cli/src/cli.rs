@@ -106,7 +106,8 @@ pub struct TrainArguments {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   kiti eval runs/heat/additive/seed-0
-  kiti eval model.safetensors --recipe heat --json")]
+  kiti eval model.safetensors --recipe heat --json
+  kiti eval runs/burgers/additive/seed-0 --recipe burgers --set evaluation.sets.512.resolution=512")]
 pub struct EvalArguments {
     /// Folder of a run, or its model.safetensors
     #[arg(value_name = "CHECKPOINT")]

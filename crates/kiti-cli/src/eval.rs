@@ -1,8 +1,10 @@
 //! `kiti eval`: the error of a trained model on test sets.
 
 use kiti_data::cache::Cache;
-use kiti_models::evaluate::evaluate_checkpoint;
+use kiti_models::checkpoint::load_model;
+use kiti_models::diagnostics::FieldDiagnostics;
 use kiti_models::recipe::Recipe;
+use kiti_models::task;
 use kiti_models::train::RunFiles;
 
 use crate::cli::EvalArguments;
@@ -16,19 +18,40 @@ pub fn run(arguments: &EvalArguments) -> Outcome {
     let device = arguments.device.open()?;
     let recipe = recipe(arguments)?;
     let cache = Cache::in_default_directory()?;
-    let errors = evaluate_checkpoint(&arguments.checkpoint, &recipe, &cache, &device)?;
+    let model = load_model(&arguments.checkpoint, &device)?;
+    let task = task::load(&recipe, &cache, &|_, _| {})?;
+    let errors = task.evaluate(&model, &device)?;
+    let details = task.diagnostics(&model, &device)?;
     if arguments.json {
         let value = serde_json::json!({
             "checkpoint": arguments.checkpoint,
             "recipe": recipe.name,
             "relative_l2": errors,
+            "diagnostics": details,
         });
         output::line(format!("{value:#}"));
         return Ok(());
     }
-    let mut table = Table::new().text("set").number("relative L2 error");
+    let mut table = Table::new()
+        .text("set")
+        .number(task.measure().title())
+        .number("with slopes (H1)")
+        .number("at the last step")
+        .number("lost at step");
     for (set, error) in &errors {
-        table.row([set.clone(), significant(*error, 6)]);
+        let found = details.get(set);
+        let number = |value: Option<f64>| value.map_or_else(String::new, |v| significant(v, 4));
+        let lost = |found: &FieldDiagnostics| match found.fails_at(1.0) {
+            Some(step) => step.to_string(),
+            None => "never".to_owned(),
+        };
+        table.row([
+            set.clone(),
+            significant(*error, 6),
+            number(found.and_then(|found| found.relative_h1)),
+            number(found.and_then(|found| found.error_by_step.last().copied())),
+            found.map_or_else(String::new, lost),
+        ]);
     }
     output::line(table.to_text());
     Ok(())

@@ -84,6 +84,24 @@ pub enum Picture {
     Fields(FieldPicture),
 }
 
+impl Picture {
+    /// What it shows.
+    pub fn title(&self) -> &str {
+        match self {
+            Picture::Chart(chart) => &chart.title,
+            Picture::Fields(fields) => &fields.title,
+        }
+    }
+
+    /// The picture as SVG.
+    pub fn to_svg(&self, theme: Theme) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+        match self {
+            Picture::Chart(chart) => chart.to_svg(theme),
+            Picture::Fields(fields) => Ok(fields.to_svg(theme)),
+        }
+    }
+}
+
 /// Snapshots of the first sample of `fields`, each with its title.
 pub fn snapshots_picture(
     title: &str,

@@ -3,6 +3,7 @@
 pub mod bert;
 pub mod checkpoint;
 pub mod comparison;
+pub mod diagnostics;
 pub mod error;
 pub mod evaluate;
 pub mod fno;

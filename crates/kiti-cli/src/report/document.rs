@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use super::page::{collisions, cost, curves, headline, predictions, set_title};
+use super::page::{collisions, cost, curves, errors, headline, predictions, set_title};
 use super::records::{Experiment, Run, utc};
 use super::statistics::{BASELINE, final_errors};
 use super::{condensation, put};
@@ -101,10 +101,18 @@ fn text(experiment: &Experiment, pictures: &mut Pictures) -> Outcome<String> {
         let svg = chart.to_svg(Theme::Standalone).map_err(drawing_failed)?;
         page.push_str(&pictures.add(&format!("curve-{}", index + 1), &chart.title, &svg)?);
     }
-    page.push_str("\n## Predictions\n\nFirst sample of each set at the last predicted time.\n");
+    page.push_str("\n## Predictions\n\nFirst sample of each set.\n");
     for (set, picture) in predictions::pictures(experiment) {
-        let svg = picture.to_svg(Theme::Standalone);
-        page.push_str(&pictures.add(&format!("prediction-{set}"), &picture.title, &svg)?);
+        let svg = picture.to_svg(Theme::Standalone).map_err(drawing_failed)?;
+        page.push_str(&pictures.add(&format!("prediction-{set}"), picture.title(), &svg)?);
+    }
+    let table = errors::table(experiment);
+    if !table.is_empty() {
+        section(&mut page, "Where the errors lie", &table);
+        for (index, chart) in errors::charts(experiment).into_iter().enumerate() {
+            let svg = chart.to_svg(Theme::Standalone).map_err(drawing_failed)?;
+            page.push_str(&pictures.add(&format!("error-{}", index + 1), &chart.title, &svg)?);
+        }
     }
     section(&mut page, "Cost", &cost::table(experiment));
     let layers = collisions::layer_table(experiment);

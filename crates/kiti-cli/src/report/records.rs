@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use kiti_data::Field;
 use kiti_data::field_io::read_array;
 use kiti_models::train::{
     Circumstances, EpochMetrics, EpochTiming, RunFiles, RunResult, read_lines, read_result,
@@ -51,9 +52,27 @@ pub struct Run {
     pub result: Option<RunResult>,
 }
 
-/// A true field beside the predicted one, at the last predicted time.
+/// What a network predicted, beside the truth.
 #[derive(Debug)]
-pub struct Prediction {
+pub enum Prediction {
+    /// Values along a line, at the last predicted time.
+    Line {
+        /// What the network was given last.
+        input: Vec<f32>,
+        /// The true values.
+        truth: Vec<f32>,
+        /// The predicted ones.
+        predicted: Vec<f32>,
+    },
+    /// Fields over a plane, at the first, the middle and the last predicted time.
+    Plane(Vec<PlanePrediction>),
+}
+
+/// A field over a plane at one predicted time.
+#[derive(Debug)]
+pub struct PlanePrediction {
+    /// Which of the predicted times, from 1.
+    pub time: usize,
     /// The true field.
     pub truth: Raster,
     /// The predicted field.
@@ -232,21 +251,35 @@ impl Run {
         std::fs::metadata(newest).ok()?.modified().ok()
     }
 
-    /// The first sample of `set` at the last predicted time; none where it was not stored or is no plane.
+    /// The first sample of `set`; none where it was not stored or is neither a line nor a plane.
     pub fn prediction(&self, set: &str) -> Option<Prediction> {
         let field = |part: &str| {
             let name = format!("{set}.{part}");
-            let field = read_array(self.files.predictions(), Some(&name)).ok()?;
-            let [x, y, times] = *field.shape() else {
-                return None;
-            };
-            let last = field.narrow_last(times.checked_sub(1)?, 1).ok()?;
-            plane(x, y, &last.into_f32())
+            read_array(self.files.predictions(), Some(&name)).ok()
         };
-        Some(Prediction {
-            truth: field("truth")?,
-            predicted: field("prediction")?,
-        })
+        let (input, truth, predicted) = (field("input")?, field("truth")?, field("prediction")?);
+        let at = |field: &Field, time: usize| Some(field.narrow_last(time, 1).ok()?.into_f32());
+        let last = |field: &Field| at(field, field.shape().last()?.checked_sub(1)?);
+        match *truth.shape() {
+            [_, _] => Some(Prediction::Line {
+                input: last(&input)?,
+                truth: last(&truth)?,
+                predicted: last(&predicted)?,
+            }),
+            [x, y, times] => {
+                let mut shown = vec![0, times / 2, times.checked_sub(1)?];
+                shown.dedup();
+                let planes = shown.into_iter().map(|time| {
+                    Some(PlanePrediction {
+                        time: time + 1,
+                        truth: plane(x, y, &at(&truth, time)?)?,
+                        predicted: plane(x, y, &at(&predicted, time)?)?,
+                    })
+                });
+                Some(Prediction::Plane(planes.collect::<Option<_>>()?))
+            }
+            _ => None,
+        }
     }
 }
 

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use candle::{DType, Device, Tensor};
 use kiti_data::Field;
 use kiti_data::loader::Dataset;
+use kiti_data::metrics::Boundary;
 use kiti_data::transform::unit_gaussian::UnitGaussianNormalizer;
 use kiti_kinetics::rng::{Stream, derive_seed};
 use kiti_nn::context::Context;
 use rayon::prelude::*;
 
-use super::{FieldSets, Loss, Measure, Task, Workload};
+use super::{FieldSets, Loss, Measure, TRAIN, Task, Workload};
+use crate::diagnostics::{FieldDiagnostics, diagnose};
 use crate::evaluate::{evaluate, predict};
 use crate::model::{Model, ModelDescription};
 use crate::operator::{Normalization, Operator};
@@ -26,6 +28,7 @@ pub struct FieldTask {
     description: ModelDescription,
     evaluation_batch: usize,
     input_noise: f64,
+    boundary: Boundary,
 }
 
 impl FieldTask {
@@ -52,6 +55,7 @@ impl FieldTask {
             description,
             evaluation_batch: recipe.evaluation.batch_size,
             input_noise: recipe.training.input_noise,
+            boundary: recipe.data.fields().boundary(),
         })
     }
 
@@ -175,6 +179,20 @@ impl Task for FieldTask {
             results.insert(name.to_owned(), found.relative_l2);
         }
         Ok(results)
+    }
+
+    fn diagnostics(
+        &self,
+        model: &Model,
+        device: &Device,
+    ) -> Result<BTreeMap<String, FieldDiagnostics>> {
+        let mut found = BTreeMap::new();
+        for (name, data) in self.sets.iter().filter(|(name, _)| *name != TRAIN) {
+            let (model, batch) = (model.operator(), self.evaluation_batch);
+            let diagnostics = diagnose(model, data, self.boundary, batch, device)?;
+            found.insert(name.to_owned(), diagnostics);
+        }
+        Ok(found)
     }
 
     /// The first sample of every set: `SET.input`, `SET.truth`, `SET.prediction`, each `(d1 .. dN, channels)`.

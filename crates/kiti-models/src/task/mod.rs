@@ -21,6 +21,7 @@ pub use fields::FieldTask;
 pub(crate) use fields::with_channels;
 
 use crate::Result;
+use crate::diagnostics::FieldDiagnostics;
 use crate::model::{Model, ModelDescription};
 use crate::recipe::{DataSection, Recipe};
 
@@ -66,6 +67,17 @@ pub trait Task: fmt::Debug + Send {
     ///
     /// Samples that cannot be read.
     fn evaluate(&self, model: &Model, device: &Device) -> Result<BTreeMap<String, f64>>;
+
+    /// How the model errs on each test set of fields, by name; none for other kinds of samples.
+    ///
+    /// # Errors
+    ///
+    /// Samples that cannot be read.
+    fn diagnostics(
+        &self,
+        model: &Model,
+        device: &Device,
+    ) -> Result<BTreeMap<String, FieldDiagnostics>>;
 
     /// Arrays that a report shows, for instance the first sample of every set; none is allowed.
     ///

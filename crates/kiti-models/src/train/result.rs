@@ -1,5 +1,6 @@
 //! What came out of a run.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use kiti_data::field_io;
@@ -13,6 +14,7 @@ use super::plan;
 use super::session::Session;
 use super::trainer::initial_variables;
 use crate::checkpoint::save_model;
+use crate::diagnostics::FieldDiagnostics;
 use crate::task::Measure;
 use crate::{Error, Result};
 
@@ -29,6 +31,9 @@ pub struct RunResult {
     pub measure: Measure,
     /// Metrics of the last epoch: no epoch is chosen by its test error.
     pub last: EpochMetrics,
+    /// How the final model errs on each test set of fields.
+    #[serde(default)]
+    pub diagnostics: BTreeMap<String, FieldDiagnostics>,
     /// What it cost.
     pub cost: Cost,
     /// How condensed each weight is, beside the same weight before training and random numbers.
@@ -114,6 +119,7 @@ pub(super) fn write_all(session: &Session<'_>) -> Result<RunResult> {
         circumstances: session.circumstances.clone(),
         measure: session.task.measure(),
         last,
+        diagnostics: session.task.diagnostics(&model, session.device)?,
         cost: Cost {
             parameters: session.store.parameter_count(),
             training_step_flops,

@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod data_kinds;
+mod diagnostics;
 mod golden;
 mod images;
 mod minilm;

@@ -4,6 +4,7 @@ pub(super) mod collisions;
 mod condensation;
 pub(super) mod cost;
 pub(super) mod curves;
+pub(super) mod errors;
 pub(super) mod headline;
 pub(super) mod predictions;
 mod settings;
@@ -31,6 +32,11 @@ pub fn page(experiment: &Experiment) -> String {
             "predictions",
             "Predictions",
             predictions::section(experiment),
+        ),
+        (
+            "errors",
+            "Where the errors lie",
+            errors::section(experiment),
         ),
         ("cost", "Cost", cost::section(experiment)),
         (
@@ -162,13 +168,14 @@ fn figure(drawn: Drawn, caption: &str) -> Markup {
 fn explain_set(set: &str) -> &'static str {
     match set {
         "train" => "The samples that the network was trained on, without collisions.",
-        "32" => "New samples on the grid used in training.",
-        "64" => {
-            "New samples on a finer grid (64 x 64 points), which the network has never seen; the heat source is the same."
-        }
+        "validation" => "Training samples that were set aside.",
+        "long" => "New samples, predicted further in time than in training.",
         "64-published" => {
             "The test data as published: on the fine grid the source is only one cell wide, so it heats half as much as in training. \
              A low error here says that a network happens to predict less heating, not that it learned the equation better."
+        }
+        _ if is_resolution(set) => {
+            "New samples on a grid with this many points along each axis; where that is not the training grid, the network has never seen it."
         }
         _ => "",
     }
@@ -178,9 +185,15 @@ fn explain_set(set: &str) -> &'static str {
 pub(super) fn set_title(set: &str) -> String {
     match set {
         "train" => "Training samples".into(),
-        "32" => "New samples, training grid (32)".into(),
-        "64" => "New samples, finer grid (64)".into(),
-        "64-published" => "Finer grid, published source (64-published)".into(),
+        "validation" => "Validation samples".into(),
+        "long" => "New samples, longer roll-out".into(),
+        "64-published" => "Grid of 64 points an axis, published source".into(),
+        _ if is_resolution(set) => format!("New samples, grid of {set} points an axis"),
         other => other.into(),
     }
+}
+
+/// Sets that differ in their grids are named by it.
+fn is_resolution(set: &str) -> bool {
+    !set.is_empty() && set.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -1,33 +1,37 @@
 //! What the networks predict, beside the truth.
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::set_title;
-use crate::render::chart_frame::Theme;
+use crate::predict::Picture;
+use crate::render::chart_frame::{Scale, Theme};
 use crate::render::colour_map::{ColourMap, finite_range};
 use crate::render::field_picture::{FieldPicture, PanelGroup};
-use crate::report::records::{Experiment, Prediction};
+use crate::render::line_chart::{LineChart, Series};
+use crate::render::palette::{INK, LineStyle, variant_style};
+use crate::report::records::{Experiment, PlanePrediction, Prediction};
 
 pub(super) fn section(experiment: &Experiment) -> Markup {
     let pictures = pictures(experiment);
     html! {
         p {
-            "The first sample of every test set at the last of the predicted times: the true field, what the network predicts after feeding "
-            "its own predictions back ten times, and the distance between the two. Within a test set all variants share both colour scales, "
-            "so brighter error maps are worse predictions. One seed is shown."
+            "The first sample of every test set: the truth, what the network predicts, and for fields over a plane the distance between "
+            "the two, at the first, the middle and the last predicted time where there are several. A network that predicts several "
+            "times is fed its own predictions back. Within a test set all variants share their scales, so brighter error maps are worse "
+            "predictions. One seed is shown."
         }
         @if pictures.is_empty() { p { "No finished run has stored a prediction yet." } }
         @for (index, (set, picture)) in pictures.iter().enumerate() {
             details open[index == 0] {
                 summary { (set_title(set)) }
-                figure { (PreEscaped(picture.to_svg(Theme::Inline))) }
+                (super::figure(picture.to_svg(Theme::Inline), ""))
             }
         }
     }
 }
 
-/// One picture a test set, with a row a variant.
-pub(crate) fn pictures(experiment: &Experiment) -> Vec<(String, FieldPicture)> {
+/// One picture a test set.
+pub(crate) fn pictures(experiment: &Experiment) -> Vec<(String, Picture)> {
     let sets = experiment.test_sets();
     sets.into_iter()
         .filter_map(|set| {
@@ -42,26 +46,87 @@ pub(crate) fn pictures(experiment: &Experiment) -> Vec<(String, FieldPicture)> {
                     Some((variant, prediction))
                 })
                 .collect();
-            let picture = picture(&set, &shown)?;
+            let title = format!("Predictions: {}", set_title(&set));
+            let picture = match shown.first()? {
+                (_, Prediction::Line { .. }) => Picture::Chart(lines(title, &shown)),
+                (_, Prediction::Plane(_)) => Picture::Fields(planes(title, &shown)?),
+            };
             Some((set, picture))
         })
         .collect()
 }
 
-fn picture(set: &str, shown: &[(String, Prediction)]) -> Option<FieldPicture> {
-    let truths = shown
+/// The input, the truth, and a line a variant.
+fn lines(title: String, shown: &[(String, Prediction)]) -> LineChart {
+    let series = |name: &str, style: LineStyle, values: &[f32]| Series {
+        name: name.to_owned(),
+        style,
+        points: values
+            .iter()
+            .enumerate()
+            .map(|(point, value)| (point as f64 / values.len() as f64, f64::from(*value)))
+            .collect(),
+        band: Vec::new(),
+    };
+    let ink = |dashed| LineStyle {
+        colour: INK,
+        dashed,
+    };
+    let mut drawn = Vec::new();
+    for (variant, prediction) in shown {
+        let Prediction::Line {
+            input,
+            truth,
+            predicted,
+        } = prediction
+        else {
+            continue;
+        };
+        if drawn.is_empty() {
+            drawn.push(series("input", ink(true), input));
+            drawn.push(series("truth", ink(false), truth));
+        }
+        drawn.push(series(variant, variant_style(variant), predicted));
+    }
+    LineChart {
+        title,
+        x_label: "x (0 \u{2026} 1)".into(),
+        y_label: "u".into(),
+        y_always: Vec::new(),
+        y_scale: Scale::Linear,
+        series: drawn,
+        size: (820, 420),
+    }
+}
+
+/// A row a variant and time.
+fn planes(title: String, shown: &[(String, Prediction)]) -> Option<FieldPicture> {
+    let mut fields: Vec<(String, &PlanePrediction)> = Vec::new();
+    for (variant, prediction) in shown {
+        let Prediction::Plane(times) = prediction else {
+            continue;
+        };
+        for prediction in times {
+            let label = match times.len() {
+                1 => variant.clone(),
+                _ => format!("{variant}, predicted time {}", prediction.time),
+            };
+            fields.push((label, prediction));
+        }
+    }
+    let truths = fields
         .iter()
         .flat_map(|(_, prediction)| prediction.truth.values());
     let (low, high) = finite_range(truths)?;
-    let errors: Vec<_> = shown
+    let errors: Vec<_> = fields
         .iter()
         .map(|(_, prediction)| prediction.predicted.absolute_difference(&prediction.truth))
         .collect::<Option<_>>()?;
     let (_, worst) = finite_range(errors.iter().flat_map(|error| error.values()))?;
-    let rows = shown
+    let rows = fields
         .iter()
         .zip(errors)
-        .map(|((variant, prediction), error)| {
+        .map(|((label, prediction), error)| {
             let groups = vec![
                 PanelGroup {
                     panels: vec![
@@ -77,11 +142,11 @@ fn picture(set: &str, shown: &[(String, Prediction)]) -> Option<FieldPicture> {
                     unit: "|\u{394}u|".into(),
                 },
             ];
-            (variant.clone(), groups)
+            (label.clone(), groups)
         })
         .collect();
     Some(FieldPicture {
-        title: format!("Predictions: {}", set_title(set)),
+        title,
         rows,
         axes: ("x (0 \u{2026} 1)".into(), "y (0 \u{2026} 1)".into()),
         panel: 190,

@@ -3,6 +3,7 @@
 use kiti_data::Field;
 use kiti_data::cache::Cache;
 use kiti_data::loader::Dataset;
+use kiti_data::metrics::Boundary;
 use kiti_data::pde::darcy::{self, BinaryMedium, DarcyConfig};
 use kiti_data::pde::{Observer, PairGenerator};
 use kiti_kinetics::rng::derive_seed;
@@ -110,6 +111,10 @@ impl FieldSource for DarcySection {
         };
         let pairs = darcy::generate(&config, &|_| {})?;
         Ok((pairs.inputs, pairs.outputs))
+    }
+
+    fn boundary(&self) -> Boundary {
+        Boundary::Walls
     }
 
     fn normalizes(&self) -> bool {

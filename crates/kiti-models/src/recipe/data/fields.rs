@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use kiti_data::Field;
 use kiti_data::cache::Cache;
 use kiti_data::field_set::{Axis, FieldSet};
+use kiti_data::metrics::Boundary;
 use kiti_data::pde::Observer;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,8 @@ pub struct FieldsSection {
     pub manifest: PathBuf,
     /// Split of the training samples.
     pub split: String,
+    /// Whether the grid is periodic, with points `i/N`; otherwise `i/(N - 1)`, the walls included. For slopes and spectra.
+    pub periodic: bool,
     /// Whether inputs and targets are scaled to mean 0 and deviation 1 by those of the training samples.
     pub normalize: bool,
 }
@@ -31,6 +34,7 @@ impl Default for FieldsSection {
         Self {
             manifest: PathBuf::from("fields.toml"),
             split: "train".to_owned(),
+            periodic: false,
             normalize: false,
         }
     }
@@ -102,6 +106,14 @@ impl FieldSource for FieldsSection {
         let data = self.open()?.stream(&self.split)?;
         let rows: Vec<usize> = (0..samples.min(data.len())).collect();
         Ok((data.inputs().rows(&rows)?, data.targets().rows(&rows)?))
+    }
+
+    fn boundary(&self) -> Boundary {
+        if self.periodic {
+            Boundary::Periodic
+        } else {
+            Boundary::Walls
+        }
     }
 
     fn normalizes(&self) -> bool {

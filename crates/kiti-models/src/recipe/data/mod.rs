@@ -12,6 +12,7 @@ mod texts;
 use kiti_data::Field;
 use kiti_data::cache::{Cache, Outcome};
 use kiti_data::loader::Dataset;
+use kiti_data::metrics::Boundary;
 use kiti_data::pde::Observer;
 use serde::{Deserialize, Serialize};
 
@@ -127,6 +128,11 @@ pub trait FieldSource {
     ///
     /// [`Error::Data`](crate::Error::Data).
     fn trial(&self, samples: usize) -> Result<(Field, Field)>;
+
+    /// What lies at the ends of the grid.
+    fn boundary(&self) -> Boundary {
+        Boundary::Periodic
+    }
 
     /// Whether inputs and targets are scaled to mean 0 and deviation 1 by those of the training samples.
     fn normalizes(&self) -> bool {
