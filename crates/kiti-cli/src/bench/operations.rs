@@ -268,7 +268,7 @@ fn cases() -> Outcome<Vec<Case>> {
     let layer = SpectralConv2d::new(&config, store.builder())?;
     let xs = normal(&[20, 20, 64, 64])?;
     let operations = kiti_nn::flops::spectral_2d(20, [64, 64], [12, 12], 20, 20);
-    let f = move || candle::Module::forward(&layer, &xs);
+    let f = move || layer.forward(&xs);
     let work = Work::Arithmetic(operations as f64);
     cases.push(("spectral 20x20x64x64", work, Box::new(f)));
     Ok(cases)
