@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use kiti_data::field_io::{describe, names, read_array};
 use kiti_data::pde::burgers::BurgersSolver;
+use kiti_data::text::TextSource;
+use kiti_data::vision::CifarVariant;
 
 /// The folder of samples in many formats, with a few values of each in `expected.json`.
 fn formats() -> Option<PathBuf> {
@@ -171,4 +173,67 @@ fn a_file_of_another_format_is_refused_by_name() {
     }
     let error = read_array(folder.join("imdb.csv"), None).unwrap_err();
     assert!(error.to_string().contains("imdb.csv"), "{error}");
+}
+
+fn expected_list(folder: &Path, key: &str) -> Vec<u64> {
+    let text = std::fs::read_to_string(folder.join("expected.json")).unwrap();
+    let values: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let list = values[key].as_array().unwrap();
+    list.iter().map(|value| value.as_u64().unwrap()).collect()
+}
+
+/// The original archive and the Hub's Parquet file with PNG images.
+#[test]
+fn images_are_those_that_python_reads() {
+    let Some(folder) = formats() else { return };
+    let hub = CifarVariant::Cifar10
+        .read(folder.join("cifar10-hub.parquet"))
+        .unwrap()
+        .train;
+    let labels: Vec<u64> = hub.labels().iter().map(|&label| label.into()).collect();
+    assert_eq!(labels, expected_list(&folder, "cifar_labels"));
+    let sum: u64 = hub.pixels(0).iter().map(|&level| u64::from(level)).sum();
+    assert_eq!(sum as f64, expected(&folder, "cifar_sum_0"));
+    let pixel = [0, 1, 2].map(|channel| u64::from(hub.pixels(0)[(channel * 32 + 2) * 32 + 3]));
+    assert_eq!(pixel[..], expected_list(&folder, "cifar_pixel_0_rgb_y2_x3"));
+
+    let original = CifarVariant::Cifar10
+        .read(folder.join("cifar-10-binary.tar.gz"))
+        .unwrap();
+    assert_eq!((original.train.len(), original.test.len()), (165, 33));
+    // The Parquet file holds the first three batches.
+    for image in 0..hub.len() {
+        assert_eq!(
+            hub.pixels(image),
+            original.train.pixels(image),
+            "image {image}"
+        );
+    }
+    let fine = CifarVariant::Cifar100
+        .read(folder.join("cifar-100-binary.tar.gz"))
+        .unwrap();
+    assert_eq!((fine.train.len(), fine.test.len()), (66, 33));
+}
+
+/// The Hub's Parquet file and CSV.
+#[test]
+fn reviews_are_those_that_python_reads() {
+    let Some(folder) = formats() else { return };
+    let hub = TextSource::Imdb
+        .read(folder.join("imdb-hub.parquet"))
+        .unwrap();
+    let examples = &hub["train"].examples;
+    let labels: Vec<u64> = examples
+        .iter()
+        .map(|example| example.label.into())
+        .collect();
+    assert_eq!(labels, expected_list(&folder, "imdb_labels"));
+    let bytes: Vec<u64> = examples
+        .iter()
+        .map(|example| example.first.len() as u64)
+        .collect();
+    assert_eq!(bytes, expected_list(&folder, "imdb_bytes"));
+    let csv = TextSource::Imdb.read(folder.join("imdb.csv")).unwrap();
+    let count = csv["train"].examples.len();
+    assert_eq!(csv["train"].examples[..], examples[..count]);
 }

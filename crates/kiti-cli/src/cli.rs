@@ -283,6 +283,24 @@ pub enum DataCommand {
     Show(DataShowArguments),
     /// Generate samples of an equation
     Generate(DataGenerateArguments),
+    /// Fetch a data set's original archive, verified by its checksum: cifar10, cifar100, imdb, snli
+    Fetch(DataFetchArguments),
+}
+
+/// `kiti data fetch`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:
+  kiti data fetch cifar10 --out data
+
+Stopped at any moment, the same command goes on where it was.")]
+pub struct DataFetchArguments {
+    /// Which data set
+    #[arg(value_name = "NAME")]
+    pub name: String,
+
+    /// Folder for the file
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub out: PathBuf,
 }
 
 /// `kiti data show`.

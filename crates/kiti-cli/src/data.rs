@@ -1,5 +1,6 @@
 //! `kiti data`: look into data files, generate data.
 
+mod fetch;
 mod pairs;
 mod sets;
 
@@ -20,6 +21,7 @@ use crate::render::table::Table;
 pub fn run(arguments: &DataArguments) -> Outcome {
     match &arguments.command {
         DataCommand::Show(arguments) => show(arguments),
+        DataCommand::Fetch(arguments) => fetch::run(arguments),
         DataCommand::Generate(arguments) => match &arguments.equation {
             Equation::Heat(arguments) => generate_heat(arguments),
             Equation::Burgers(arguments) => pairs::burgers(arguments),

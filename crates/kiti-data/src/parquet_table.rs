@@ -1,6 +1,7 @@
 //! Columns of a Parquet file: texts, bytes and integers, as data sets on the Hub have them.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use parquet::basic::Type as PhysicalType;
@@ -33,22 +34,34 @@ impl ParquetTable {
             .map_err(|source| Error::io("look at", path, source))?
             .len();
         let damaged = |error| malformed(path, "a Parquet file", error);
-        let reader = SerializedFileReader::new(file).map_err(damaged)?;
+        let reader = guarded(path, || SerializedFileReader::new(file).map_err(damaged))?;
         let metadata = reader.metadata();
-        let (mut uncompressed, mut compressed) = (0i64, 0i64);
-        for group in metadata.row_groups() {
-            for column in group.columns() {
-                uncompressed = uncompressed.saturating_add(column.uncompressed_size().max(0));
-                compressed = compressed.saturating_add(column.compressed_size().max(0));
+        let mut uncompressed = 0i64;
+        for column in metadata
+            .row_groups()
+            .iter()
+            .flat_map(|group| group.columns())
+        {
+            let start = column
+                .dictionary_page_offset()
+                .unwrap_or(i64::MAX)
+                .min(column.data_page_offset());
+            let (compressed, plain) = (column.compressed_size(), column.uncompressed_size());
+            let end = start
+                .checked_add(compressed)
+                .and_then(|end| u64::try_from(end).ok());
+            uncompressed = uncompressed.saturating_add(plain.max(0));
+            let within = end.is_some_and(|end| end <= bytes) && start >= 0 && compressed >= 0;
+            if !within || plain < 0 || uncompressed > LARGEST_CONTENT {
+                return Err(Error::Malformed {
+                    path: path.to_owned(),
+                    array: None,
+                    expected: format!(
+                        "columns within {bytes} bytes, {LARGEST_CONTENT} uncompressed"
+                    ),
+                    found: format!("one from {start} of {compressed} bytes, {plain} uncompressed"),
+                });
             }
-        }
-        if uncompressed > LARGEST_CONTENT || compressed as u64 > bytes {
-            return Err(Error::Malformed {
-                path: path.to_owned(),
-                array: None,
-                expected: format!("columns within {bytes} bytes, {LARGEST_CONTENT} uncompressed"),
-                found: format!("{compressed} and {uncompressed}"),
-            });
         }
         let columns = metadata
             .file_metadata()
@@ -178,9 +191,11 @@ impl ParquetTable {
         let damaged = |error| malformed(&self.path, "a Parquet file", error);
         let mut row = 0;
         for group in 0..self.reader.num_row_groups() {
-            let group = self.reader.get_row_group(group).map_err(damaged)?;
-            let reader = group.get_column_reader(index).map_err(damaged)?;
-            row += visit(reader, row)?;
+            row += guarded(&self.path, || {
+                let group = self.reader.get_row_group(group).map_err(damaged)?;
+                let reader = group.get_column_reader(index).map_err(damaged)?;
+                visit(reader, row)
+            })?;
         }
         if row != self.rows {
             return Err(Error::Malformed {
@@ -235,6 +250,18 @@ impl ParquetTable {
             found: "a column of another type".to_owned(),
         }
     }
+}
+
+/// Makes an error of a panic: the format's reader asserts what a damaged file need not keep to.
+fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(Error::Malformed {
+            path: path.to_owned(),
+            array: None,
+            expected: "a Parquet file".to_owned(),
+            found: "numbers that contradict each other".to_owned(),
+        })
+    })
 }
 
 fn malformed(path: &Path, expected: &str, error: parquet::errors::ParquetError) -> Error {

@@ -56,9 +56,7 @@ pub const EXPERIMENTS: &[Experiment] = &[
         name: "darcy-oformer",
         profiles: PARTIAL_DIFFERENTIAL_EQUATION,
     },
-];
-
-const PARTIAL_DIFFERENTIAL_EQUATION: &[Profile] = &[SMOKE, QUICK, paper(5)    Experiment {
+    Experiment {
         name: "cifar10",
         profiles: &[SMOKE, QUICK, TRIAL_PROFILE, paper(3)],
     },
@@ -75,6 +73,8 @@ const PARTIAL_DIFFERENTIAL_EQUATION: &[Profile] = &[SMOKE, QUICK, paper(5)    Ex
         profiles: &[SMOKE, QUICK, paper(5)],
     },
 ];
+
+const PARTIAL_DIFFERENTIAL_EQUATION: &[Profile] = &[SMOKE, QUICK, paper(5)];
 
 /// Every residual for a few steps.
 const SMOKE: Profile = Profile {

@@ -4,10 +4,12 @@
 //! beside it and gone on with; failures that pass are tried again with pauses that double.
 
 pub mod archive;
+mod catalogue;
 pub mod hub;
 mod retry;
 
 pub use archive::{RemoteFile, download};
+pub use catalogue::catalogue;
 pub use hub::{Hub, HubSettings, RepoKind};
 pub use retry::RetryPolicy;
 

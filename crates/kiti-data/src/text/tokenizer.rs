@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tokenizers::{EncodeInput, Tokenizer, TruncationParams};
+use tokenizers::{EncodeInput, PostProcessor, Tokenizer, TruncationParams};
 
 use super::examples::Example;
 use crate::{Error, Result, archive, checksum};
@@ -152,6 +152,16 @@ impl TextTokenizer {
 
     fn truncating(&self, longest: usize) -> Result<Tokenizer> {
         let mut tokenizer = self.tokenizer.clone();
+        let special = tokenizer
+            .get_post_processor()
+            .map_or(0, |processor| processor.added_tokens(true));
+        if longest <= special {
+            return Err(Error::Setting {
+                key: "max_tokens",
+                found: longest.to_string(),
+                expected: "more than the special tokens of a pair of texts",
+            });
+        }
         let truncation = TruncationParams {
             max_length: longest,
             ..TruncationParams::default()

@@ -191,7 +191,9 @@ impl ModelSection {
                 return section.stages.residuals(residual, stages).map(|_| ());
             }
             Self::Bert(section) => {
-                return section.residuals(residual).validate(section.network.hidden_size);
+                return section
+                    .residuals(residual)
+                    .validate(section.network.hidden_size);
             }
         };
         KineticResidual::new(kinetic.clone(), 0)
@@ -230,7 +232,8 @@ impl ModelSection {
                 let stages = section.network.blocks.len();
                 // Other numbers of stages are refused before anything is counted.
                 let residuals = section.stages.residuals(residual, stages);
-                let residuals = residuals.unwrap_or_else(|_| vec![ResidualConfig::Additive; stages]);
+                let residuals =
+                    residuals.unwrap_or_else(|_| vec![ResidualConfig::Additive; stages]);
                 let image = [grid[0], grid.get(1).copied().unwrap_or(1)];
                 ResNet::flops(&section.network, &residuals, batch, image)
             }

@@ -10,6 +10,7 @@ use kiti_nn::context::Context;
 
 use super::{FieldSets, Loss, Measure, TRAIN, Task};
 use crate::bert::TokenBatch;
+use crate::diagnostics::FieldDiagnostics;
 use crate::model::{Model, ModelDescription};
 use crate::recipe::Recipe;
 use crate::{Error, Result};
@@ -151,6 +152,11 @@ impl Task for ClassificationTask {
             results.insert(name.to_owned(), 1.0 - scores.accuracy);
         }
         Ok(results)
+    }
+
+    /// None: there are no fields.
+    fn diagnostics(&self, _: &Model, _: &Device) -> Result<BTreeMap<String, FieldDiagnostics>> {
+        Ok(BTreeMap::new())
     }
 
     /// Of every set but the training samples: `SET.confusion`, samples by class and prediction, and `SET.scores`: accuracy, share

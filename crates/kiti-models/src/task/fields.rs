@@ -188,7 +188,7 @@ impl Task for FieldTask {
     ) -> Result<BTreeMap<String, FieldDiagnostics>> {
         let mut found = BTreeMap::new();
         for (name, data) in self.sets.iter().filter(|(name, _)| *name != TRAIN) {
-            let (model, batch) = (model.operator(), self.evaluation_batch);
+            let (model, batch) = (model.operator()?, self.evaluation_batch);
             let diagnostics = diagnose(model, data, self.boundary, batch, device)?;
             found.insert(name.to_owned(), diagnostics);
         }

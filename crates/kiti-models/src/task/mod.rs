@@ -111,7 +111,9 @@ impl Measure {
     /// Whether `found` is better than the best `before`; NaN never is.
     pub fn improves(self, found: f64, before: Option<f64>) -> bool {
         match self {
-            Measure::RelativeL2 => !found.is_nan() && before.is_none_or(|before| found < before),
+            Measure::RelativeL2 | Measure::ErrorRate => {
+                !found.is_nan() && before.is_none_or(|before| found < before)
+            }
         }
     }
 

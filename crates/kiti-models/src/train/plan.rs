@@ -146,7 +146,10 @@ fn time_step(recipe: &Recipe, device: &Device) -> Result<f64> {
     for step in 0..2 {
         let start = Instant::now();
         let loss = task.loss(&model, &inputs, &targets, &Context::train(0, step))?;
-        optimizer.step(&kiti_nn::backward(&loss.sum)?, recipe.training.learning_rate)?;
+        optimizer.step(
+            &kiti_nn::backward(&loss.sum)?,
+            recipe.training.learning_rate,
+        )?;
         device.synchronize()?;
         seconds = start.elapsed().as_secs_f64();
     }

@@ -49,7 +49,7 @@ fn a_saved_model_is_the_model() {
     let xs = normals(&[1, 8, 8, 3], 1);
     let output =
         |model: &dyn Operator| numbers(&model.forward_t(&xs, &Context::evaluate()).unwrap());
-    assert_eq!(output(model.operator()), output(&original));
+    assert_eq!(output(model.operator().unwrap()), output(&original));
 }
 
 #[test]

@@ -26,7 +26,11 @@ fn load(name: &str, profile: &str, sets: &[(&str, &str)]) -> kiti_models::Result
 fn samples_of(recipe: &str) -> Vec<(&'static str, &'static str)> {
     macro_rules! golden {
         ($file:literal) => {
-            concat!(env!("CARGO_MANIFEST_DIR"), "/../kiti-data/tests/golden/", $file)
+            concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../kiti-data/tests/golden/",
+                $file
+            )
         };
     }
     let tokenizer = ("data.tokenizer", golden!("text/tokenizer.json"));
@@ -169,7 +173,7 @@ fn fields_from_files_train_evaluate_and_predict() {
     // A saved model predicts in the units of the files, whatever its scales.
     let model = load_model(&out, &Device::Cpu).unwrap();
     let given = Field::from_tensor(&normals(&[2, 24], 3)).unwrap();
-    let predicted = predict(model.operator(), &given, 1, &Device::Cpu).unwrap();
+    let predicted = predict(model.operator().unwrap(), &given, 1, &Device::Cpu).unwrap();
     assert_eq!(predicted.shape(), [2, 24, 2]);
 }
 

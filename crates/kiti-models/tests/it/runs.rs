@@ -198,7 +198,11 @@ fn a_kinetic_checkpoint_is_an_additive_one() {
         let rows: Vec<usize> = (0..data.len()).collect();
         let inputs = data.inputs().rows(&rows).unwrap();
         let predict = |model: &dyn Operator| predict(model, &inputs, 4, &Device::Cpu).unwrap();
-        assert_eq!(predict(&plain), predict(kinetic.operator()), "{name}");
+        assert_eq!(
+            predict(&plain),
+            predict(kinetic.operator().unwrap()),
+            "{name}"
+        );
         // Whatever the size of the parts that are evaluated at a time.
         let error = |size| evaluate(&plain, data, size, &Device::Cpu).unwrap();
         assert_eq!(error(1), error(5), "{name}");

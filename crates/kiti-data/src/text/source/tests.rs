@@ -29,7 +29,9 @@ fn reviews_are_the_same_from_every_source() {
 
 #[test]
 fn pairs_are_the_same_from_every_source() {
-    let json = TextSource::Snli.read(golden("snli/snli_1.0_dev.jsonl")).unwrap();
+    let json = TextSource::Snli
+        .read(golden("snli/snli_1.0_dev.jsonl"))
+        .unwrap();
     let dev = &json["validation"];
     assert_eq!(dev.classes, ["entailment", "neutral", "contradiction"]);
     assert_eq!(dev.undecided, 1);

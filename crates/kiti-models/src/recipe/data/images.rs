@@ -120,7 +120,9 @@ impl FieldSource for ImagesSection {
 
     fn validate(&self, _: Option<&TestSet>) -> Result<()> {
         let cifar = self.format != ImageFormat::Folder;
-        if self.size.iter().any(|extent| !(1..=4096).contains(extent)) || cifar && self.size != [32, 32] {
+        if self.size.iter().any(|extent| !(1..=4096).contains(extent))
+            || cifar && self.size != [32, 32]
+        {
             return Err(Error::ModelConfig {
                 key: "data.size",
                 found: format!("{:?}", self.size),
@@ -133,7 +135,11 @@ impl FieldSource for ImagesSection {
     fn load(&self, set: Option<&TestSet>, _: &Cache, _: Observer<'_>) -> Result<Loaded> {
         let splits = self.read()?;
         let statistics = splits.train.statistics();
-        let images = if set.is_some() { splits.test } else { splits.train };
+        let images = if set.is_some() {
+            splits.test
+        } else {
+            splits.train
+        };
         let images = Arc::new(self.choose(images, set)?);
         let augment = match set {
             None => self.augment.clone(),

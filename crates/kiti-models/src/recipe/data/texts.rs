@@ -118,7 +118,9 @@ impl TextsSection {
             let name = set.map_or("texts/train", |_| "texts/test");
             Stream::new(derive_seed(self.seed, name), [0; 3]).shuffle(&mut order);
             order.truncate(wanted);
-            let chosen = order.iter().map(|&example| examples.examples[example].clone());
+            let chosen = order
+                .iter()
+                .map(|&example| examples.examples[example].clone());
             examples.examples = chosen.collect();
         }
         Ok(examples)
