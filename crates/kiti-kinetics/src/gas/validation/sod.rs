@@ -44,7 +44,7 @@ pub(super) fn run(seed: u64) -> GasResult<Vec<Check>> {
         cells: 240,
         particles: 6.5e4,
         steps: 1000,
-        replicas: 20,
+        replicas: 24,
         systematic: 0.005,
     }
     .compare(seed)
