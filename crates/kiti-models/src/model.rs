@@ -67,7 +67,9 @@ impl Model {
                 return Ok(Self::Texts(model));
             }
             ModelSection::Fno(config) => Network::Fno(Fno::new(config, residual, vb)?),
-            ModelSection::Oformer(config) => Network::OFormer(OFormer::new(config, residual, vb)?),
+            ModelSection::Oformer(config) => {
+                Network::OFormer(Box::new(OFormer::new(config, residual, vb)?))
+            }
         };
         let normalization = description.normalization.clone();
         Ok(Self::Operator(FieldOperator::new(network, normalization)))

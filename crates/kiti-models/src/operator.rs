@@ -118,7 +118,7 @@ pub struct FieldOperator {
 #[derive(Debug, Clone)]
 pub(crate) enum Network {
     Fno(Fno),
-    OFormer(OFormer),
+    OFormer(Box<OFormer>),
 }
 
 impl FieldOperator {
@@ -133,7 +133,7 @@ impl FieldOperator {
     pub fn network(&self) -> &dyn Operator {
         match &self.network {
             Network::Fno(fno) => fno,
-            Network::OFormer(oformer) => oformer,
+            Network::OFormer(oformer) => oformer.as_ref(),
         }
     }
 

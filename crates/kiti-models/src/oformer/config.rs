@@ -113,7 +113,8 @@ impl OFormerConfig {
                 return refuse(key, count.to_string(), "a number from 1 to 65536");
             }
         }
-        let pairs = self.width % self.heads == 0 && self.head_width() % (2 * self.dims) == 0;
+        let pairs = self.width.is_multiple_of(self.heads)
+            && self.head_width().is_multiple_of(2 * self.dims);
         if !pairs {
             let expected = "heads that share the width equally, each with a multiple of 2 dims";
             return refuse("heads", self.heads.to_string(), expected);
