@@ -71,7 +71,7 @@ impl NavierStokesConfig {
     /// Checks every setting.
     ///
     /// # Errors
-    /// [`Error::Setting`] names the first that is out of its range.
+    /// [`Error::Setting`](crate::Error::Setting) names the first that is out of its range.
     pub fn validate(&self) -> Result<()> {
         require(
             (8..=8192).contains(&self.solver_resolution),
