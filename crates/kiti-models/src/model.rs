@@ -63,7 +63,7 @@ impl Model {
             }
             ModelSection::Bert(section) => {
                 let residuals = section.residuals(residual);
-                let model = BertForSequenceClassification::new(&section.network, &residuals, vb)?;
+                let model = BertForSequenceClassification::new(&section.encoder, &residuals, vb)?;
                 return Ok(Self::Texts(model));
             }
             ModelSection::Fno(config) => Network::Fno(Fno::new(config, residual, vb)?),

@@ -43,7 +43,7 @@ pub struct ResNetSection {
 #[serde(default, deny_unknown_fields)]
 pub struct BertSection {
     /// Its sizes: those of the checkpoint, where it begins from one.
-    pub network: BertConfig,
+    pub encoder: BertConfig,
     /// The checkpoint that training begins from, a folder or a repository of the Hub; empty for random weights.
     pub pretrained: String,
     /// How many layers have the residual, counted from the last one; 0 for all.
@@ -58,7 +58,7 @@ impl Default for BertSection {
     /// MiniLM's size, random weights, the last two layers.
     fn default() -> Self {
         Self {
-            network: BertConfig::minilm_l6(),
+            encoder: BertConfig::minilm_l6(),
             pretrained: String::new(),
             last_layers: 2,
             attention: true,
@@ -87,7 +87,7 @@ impl ModelSection {
             Self::Oformer(OFormerConfig::default()),
             Self::Resnet(ResNetSection::default()),
             Self::Bert(BertSection {
-                network: BertConfig {
+                encoder: BertConfig {
                     // So that the key is known, which is left out where it has no value.
                     classifier_dropout: Some(0.1),
                     ..BertConfig::default()
@@ -107,7 +107,7 @@ impl ModelSection {
             Self::Fno(config) => config.validate(),
             Self::Oformer(config) => config.validate(),
             Self::Resnet(section) => section.network.validate(),
-            Self::Bert(section) => section.network.validate(),
+            Self::Bert(section) => section.encoder.validate(),
         }
     }
 
@@ -137,7 +137,7 @@ impl ModelSection {
             Self::Fno(config) => config.out_channels,
             Self::Oformer(config) => config.out_channels,
             Self::Resnet(section) => section.network.classes,
-            Self::Bert(section) => section.network.num_labels,
+            Self::Bert(section) => section.encoder.num_labels,
         }
     }
 
@@ -152,7 +152,7 @@ impl ModelSection {
             Self::Oformer(config) => config.check_grid(grid),
             Self::Resnet(_) => Ok(()),
             Self::Bert(section) => {
-                let longest = section.network.max_position_embeddings;
+                let longest = section.encoder.max_position_embeddings;
                 match grid {
                     [tokens] if (1..=longest).contains(tokens) => Ok(()),
                     _ => Err(Error::Shape {
@@ -193,7 +193,7 @@ impl ModelSection {
             Self::Bert(section) => {
                 return section
                     .residuals(residual)
-                    .validate(section.network.hidden_size);
+                    .validate(section.encoder.hidden_size);
             }
         };
         KineticResidual::new(kinetic.clone(), 0)
@@ -208,7 +208,7 @@ impl ModelSection {
             Self::Fno(config) => config.parameter_count(),
             Self::Oformer(config) => config.parameter_count(),
             Self::Resnet(section) => section.network.parameter_count(),
-            Self::Bert(section) => section.network.parameter_count(),
+            Self::Bert(section) => section.encoder.parameter_count(),
         }
     }
 
@@ -239,7 +239,7 @@ impl ModelSection {
             }
             Self::Bert(section) => {
                 let residuals = section.residuals(residual);
-                BertForSequenceClassification::flops(&section.network, &residuals, batch, grid[0])
+                BertForSequenceClassification::flops(&section.encoder, &residuals, batch, grid[0])
             }
         }
     }
@@ -256,7 +256,7 @@ impl ModelSection {
                 ResNet::kept_bytes(&section.network, batch, image)
             }
             Self::Bert(section) => {
-                BertForSequenceClassification::kept_bytes(&section.network, batch, grid[0])
+                BertForSequenceClassification::kept_bytes(&section.encoder, batch, grid[0])
             }
         }
     }
@@ -274,7 +274,7 @@ impl ModelSection {
             return Ok(());
         }
         let files = PretrainedFiles::locate(&section.pretrained, None, &|_, _, _| {})?;
-        files.load_into(&Architecture::Bert(section.network.clone()), store)?;
+        files.load_into(&Architecture::Bert(section.encoder.clone()), store)?;
         Ok(())
     }
 }

@@ -35,11 +35,11 @@ fn samples_of(recipe: &str) -> Vec<(&'static str, &'static str)> {
     }
     let tokenizer = ("data.tokenizer", golden!("text/tokenizer.json"));
     match recipe {
-        "cifar10" => vec![("data.source", golden!("images/cifar-10-binary.tar.gz"))],
-        "cifar100" => vec![("data.source", golden!("images/cifar-100-binary.tar.gz"))],
-        "imdb" => vec![("data.source", golden!("text/aclImdb.tar.gz")), tokenizer],
+        "cifar10" => vec![("data.path", golden!("images/cifar-10-binary.tar.gz"))],
+        "cifar100" => vec![("data.path", golden!("images/cifar-100-binary.tar.gz"))],
+        "imdb" => vec![("data.path", golden!("text/aclImdb.tar.gz")), tokenizer],
         "snli" => vec![
-            ("data.source", golden!("text/snli")),
+            ("data.path", golden!("text/snli")),
             ("evaluation.sets.test.split", "validation"),
             tokenizer,
         ],

@@ -34,7 +34,7 @@ pub struct ImagesSection {
     /// How they are stored.
     pub format: ImageFormat,
     /// Archive, Parquet file or folder; a relative path starts at the working directory.
-    pub source: PathBuf,
+    pub path: PathBuf,
     /// Number of training images; fewer than there are make a random choice.
     pub samples: usize,
     /// Height and width; images in folders are brought to it.
@@ -51,7 +51,7 @@ impl Default for ImagesSection {
     fn default() -> Self {
         Self {
             format: ImageFormat::Cifar10,
-            source: PathBuf::from("cifar-10-binary.tar.gz"),
+            path: PathBuf::from("cifar-10-binary.tar.gz"),
             samples: 50_000,
             size: [32, 32],
             classes: 10,
@@ -64,14 +64,14 @@ impl Default for ImagesSection {
 impl ImagesSection {
     fn read(&self) -> Result<ImageSplits> {
         let splits = match self.format {
-            ImageFormat::Cifar10 => CifarVariant::Cifar10.read(&self.source)?,
-            ImageFormat::Cifar100 => CifarVariant::Cifar100.read(&self.source)?,
-            ImageFormat::Folder => folder::read(&self.source, Some(self.size))?,
+            ImageFormat::Cifar10 => CifarVariant::Cifar10.read(&self.path)?,
+            ImageFormat::Cifar100 => CifarVariant::Cifar100.read(&self.path)?,
+            ImageFormat::Folder => folder::read(&self.path, Some(self.size))?,
         };
         let classes = splits.train.classes().len();
         if classes != self.classes {
             return Err(Error::Shape {
-                name: self.source.display().to_string(),
+                name: self.path.display().to_string(),
                 expected: format!("{} classes as data.classes says", self.classes),
                 found: vec![classes],
             });
@@ -91,7 +91,7 @@ impl ImagesSection {
         }
         if images.len() < wanted {
             return Err(Error::Shape {
-                name: self.source.display().to_string(),
+                name: self.path.display().to_string(),
                 expected: format!("{wanted} images for this set"),
                 found: vec![images.len()],
             });

@@ -34,7 +34,7 @@ pub struct TextsSection {
     /// Which data set.
     pub format: TextFormat,
     /// Archive, table or folder; a relative path starts at the working directory.
-    pub source: PathBuf,
+    pub path: PathBuf,
     /// Number of training examples; fewer than there are make a random choice.
     pub samples: usize,
     /// Number of classes.
@@ -57,7 +57,7 @@ impl Default for TextsSection {
     fn default() -> Self {
         Self {
             format: TextFormat::Imdb,
-            source: PathBuf::from("aclImdb_v1.tar.gz"),
+            path: PathBuf::from("aclImdb_v1.tar.gz"),
             samples: 25_000,
             classes: 2,
             tokenizer: "tokenizer.json".to_owned(),
@@ -108,7 +108,7 @@ impl TextsSection {
         let (wanted, found) = (self.samples(set), examples.examples.len());
         if found < wanted || examples.classes.len() != self.classes {
             return Err(Error::Shape {
-                name: self.source.display().to_string(),
+                name: self.path.display().to_string(),
                 expected: format!("{wanted} examples of {} classes for this set", self.classes),
                 found: vec![found, examples.classes.len()],
             });
@@ -154,7 +154,7 @@ impl FieldSource for TextsSection {
 
     fn load(&self, set: Option<&TestSet>, cache: &Cache, _: Observer<'_>) -> Result<Loaded> {
         let tokenizer = self.read_tokenizer()?;
-        let mut splits = self.text_source().read(&self.source)?;
+        let mut splits = self.text_source().read(&self.path)?;
         let name = match set {
             None => "train",
             Some(set) => set.split.as_deref().unwrap_or("test"),
@@ -163,7 +163,7 @@ impl FieldSource for TextsSection {
         let examples = splits
             .remove(name)
             .ok_or_else(|| kiti_data::Error::NoDataset {
-                path: self.source.clone(),
+                path: self.path.clone(),
                 expected: format!("a split {name}"),
                 found: known.join(", "),
             })?;
