@@ -268,10 +268,7 @@ fn values<'a, T: Element>(storage: &'a CpuStorage, layout: &Layout) -> candle::R
     Ok(&T::cpu_storage_as_slice(storage)?[start..end])
 }
 
-fn tensor_values<'a, T: Element>(
-    storage: &'a Storage,
-    layout: &Layout,
-) -> candle::Result<&'a [T]> {
+fn tensor_values<'a, T: Element>(storage: &'a Storage, layout: &Layout) -> candle::Result<&'a [T]> {
     match storage {
         Storage::Cpu(storage) => values(storage, layout),
         _ => Err(candle::Error::BackwardNotSupported { op: NAME }),
