@@ -5,9 +5,9 @@
 //!
 //! | `model_type` in `config.json` | model | names of the weights |
 //! | --- | --- | --- |
-//! | `bert` | [`Bert`](crate::bert::Bert), with a classifier where it has one or is asked for | Hugging Face's, with or without `bert.` |
-//! | `gpt2` | [`Gpt2`](crate::gpt2::Gpt2) | Hugging Face's, with or without `transformer.` |
-//! | none, but `architecture` `resnet18`, `resnet34`, `resnet50` | [`ResNet`](crate::resnet::ResNet) with the 7x7 stem | torchvision's and timm's |
+//! | `bert` | [`Bert`], with a classifier where it has one or is asked for | Hugging Face's, with or without `bert.` |
+//! | `gpt2` | [`Gpt2`] | Hugging Face's, with or without `transformer.` |
+//! | none, but `architecture` `resnet18`, `resnet34`, `resnet50` | [`ResNet`] with the 7x7 stem | torchvision's and timm's |
 //! | `kiti` | any model of this crate | its own |
 
 mod architecture;
