@@ -19,8 +19,9 @@ pub fn terminal_table(experiment: &Experiment) -> String {
         let table = headline::error_table(&errors).to_text();
         let _ = write!(
             text,
-            "\nRelative L2 error of the last epoch: {}\n{table}\n",
-            set_title(&set)
+            "\n{}, {} of the last epoch\n{table}\n",
+            set_title(&set),
+            experiment.measure().title()
         );
     }
     for (variant, _) in collisions::never_collided(experiment) {
@@ -90,7 +91,7 @@ fn text(experiment: &Experiment, pictures: &mut Pictures) -> Outcome<String> {
         let errors = final_errors(experiment, &set);
         let _ = write!(page, "\n### {}\n\n", set_title(&set));
         page.push_str(&headline::error_table(&errors).to_markdown());
-        let chart = headline::chart(&errors, &set);
+        let chart = headline::chart(&errors, &set, experiment.measure());
         let svg = chart.to_svg(Theme::Standalone).map_err(drawing_failed)?;
         page.push_str(&pictures.add(&format!("errors-{set}"), &chart.title, &svg)?);
     }
@@ -163,8 +164,7 @@ fn introduction(experiment: &Experiment) -> String {
         "# {}: {} profile\n\n\
          Made by `cargo xtask report` from the runs of `cargo xtask reproduce {} --profile {}`: \
          seeds {}, commit {}, device {}, {} threads, {date}.\n\n\
-         The error is the relative L2 distance between predicted and true fields over the whole predicted sequence, at the last epoch. \
-         Differences are from `{BASELINE}` with the same seed; intervals hold the mean difference with 95 % confidence.\n",
+         {} Errors are those of the last epoch. Differences are from `{BASELINE}` with the same seed; intervals hold the mean difference with 95 % confidence.\n",
         experiment.title,
         experiment.profile,
         experiment.name,
@@ -173,6 +173,7 @@ fn introduction(experiment: &Experiment) -> String {
         experiment.common(commit),
         experiment.common(|run| run.circumstances.device.clone()),
         experiment.common(|run| run.circumstances.threads.to_string()),
+        experiment.measure().explanation(),
     );
     if unfinished > 0 {
         let all = experiment.runs.len();

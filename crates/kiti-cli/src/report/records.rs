@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use kiti_data::Field;
 use kiti_data::field_io::read_array;
+use kiti_models::task::Measure;
 use kiti_models::train::{
     Circumstances, EpochMetrics, EpochTiming, RunFiles, RunResult, read_lines, read_result,
 };
@@ -80,6 +81,14 @@ pub struct PlanePrediction {
 }
 
 impl Experiment {
+    /// What the errors are; that of fields while nothing has finished.
+    pub fn measure(&self) -> Measure {
+        self.runs
+            .iter()
+            .find_map(|run| Some(run.result.as_ref()?.measure))
+            .unwrap_or_default()
+    }
+
     /// Reads the runs below `folder`, at `<variant>/seed-<n>`.
     ///
     /// # Errors

@@ -115,7 +115,8 @@ fn conclude(result: &RunResult, out: &Path, complete: bool) {
         "finished"
     };
     output::line(format!(
-        "{state}; relative L2 error of the last epoch: {}\nmodel: {}",
+        "{state}; {} of the last epoch: {}\nmodel: {}",
+        result.measure.title(),
         errors.join(", "),
         out.join("model.safetensors").display()
     ));

@@ -124,6 +124,27 @@ impl Measure {
             Measure::ErrorRate => "error rate",
         }
     }
+
+    /// What the training loss is.
+    pub fn loss_title(self) -> &'static str {
+        match self {
+            Measure::RelativeL2 => "relative L2, mean per snapshot",
+            Measure::ErrorRate => "cross entropy",
+        }
+    }
+
+    /// What a number of it means, in a sentence.
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Measure::RelativeL2 => {
+                "The error is the relative L2 distance between predicted and true fields, |prediction \u{2212} truth| / |truth|, \
+                 over the whole predicted sequence: 0.03 means 3 % wrong."
+            }
+            Measure::ErrorRate => {
+                "The error is the share of samples whose predicted class is wrong: 0.03 means three of a hundred."
+            }
+        }
+    }
 }
 
 /// What a run has to do, known without its samples.

@@ -26,10 +26,11 @@ pub(super) fn section(experiment: &Experiment) -> Markup {
 
 /// Training loss, then one chart a test set.
 pub(crate) fn charts(experiment: &Experiment) -> Vec<LineChart> {
+    let measure = experiment.measure();
     let loss = chart(
         experiment,
         "Training loss, with collisions".into(),
-        "relative L2, mean per snapshot",
+        measure.loss_title(),
         &|epoch| Some(epoch.train_loss),
     );
     let sets = experiment.all_sets();
@@ -37,7 +38,7 @@ pub(crate) fn charts(experiment: &Experiment) -> Vec<LineChart> {
         chart(
             experiment,
             format!("Error: {}", set_title(set)),
-            "relative L2 error",
+            measure.title(),
             &|epoch| epoch.evaluation.as_ref()?.get(set).copied(),
         )
     });

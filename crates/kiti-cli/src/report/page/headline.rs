@@ -1,6 +1,7 @@
 //! Final errors of every variant, and whether they differ from the baseline's.
 
 use kiti_models::comparison::Verdict;
+use kiti_models::task::Measure;
 use maud::{Markup, html};
 
 use super::{explain_set, figure, set_title};
@@ -16,8 +17,7 @@ pub(super) fn section(experiment: &Experiment) -> Markup {
     let sets = experiment.test_sets();
     html! {
         p {
-            "The error is the relative L2 distance between predicted and true fields, |prediction \u{2212} truth| / |truth|, "
-            "over the whole predicted sequence: 0.03 means 3 % wrong. Lower is better. The table gives mean \u{b1} standard deviation over seeds, "
+            (experiment.measure().explanation()) " Lower is better. The table gives mean \u{b1} standard deviation over seeds, "
             "then the difference from " code { (BASELINE) } " of the same seed with the interval that holds the true mean difference "
             "with 95 % confidence. Where that interval holds 0, this experiment saw no difference."
         }
@@ -26,7 +26,7 @@ pub(super) fn section(experiment: &Experiment) -> Markup {
             h3 { (set_title(set)) }
             p.soft { (explain_set(set)) }
             (error_table(&errors).to_html())
-            (figure(chart(&errors, set).to_svg(Theme::Inline), ""))
+            (figure(chart(&errors, set, experiment.measure()).to_svg(Theme::Inline), ""))
         }
         @if sets.is_empty() { p { "No run has been evaluated yet." } }
         p.soft {
@@ -88,7 +88,7 @@ fn verdict(verdict: Verdict) -> &'static str {
 }
 
 /// The picture of one test set.
-pub(crate) fn chart(errors: &[FinalError], set: &str) -> IntervalChart {
+pub(crate) fn chart(errors: &[FinalError], set: &str, measure: Measure) -> IntervalChart {
     let baseline = errors
         .iter()
         .find(|error| error.variant == BASELINE)
@@ -110,7 +110,7 @@ pub(crate) fn chart(errors: &[FinalError], set: &str) -> IntervalChart {
         .collect();
     IntervalChart {
         title: format!("Final error: {}", set_title(set)),
-        x_label: "relative L2 error (logarithmic)".into(),
+        x_label: format!("{} (logarithmic)", measure.title()),
         baseline,
         rows,
         width: 820,
