@@ -246,7 +246,7 @@ pub struct BenchArguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     pub seconds: f64,
 
-    /// Time only models or operations whose name contains this
+    /// Time only models, operations or residuals whose name contains this
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub only: String,
 

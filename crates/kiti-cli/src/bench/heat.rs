@@ -6,14 +6,15 @@ use kiti_nn::residual::Variant;
 
 use super::Measurement;
 use super::models::training_step;
+use super::timing::in_turn;
 use crate::failure::{Failure, Outcome};
 
 /// A method's name, its variant, and changes to the recipe.
 type Case<'a> = (String, Variant, &'a [(String, String)]);
 
 /// Every variant, and published scattering with exact directions too, as ratios to the addition. One application of
-/// the network; the experiment's roll-out does ten of them.
-pub fn measure(device: &Device, seconds: f64) -> Outcome<Vec<Measurement>> {
+/// the network; the experiment's roll-out does ten of them. Only residuals whose name contains `only`.
+pub fn measure(device: &Device, seconds: f64, only: &str) -> Outcome<Vec<Measurement>> {
     let exact = [("residual.directions".to_owned(), "exact".to_owned())];
     let mut cases: Vec<Case<'_>> = Variant::ALL
         .iter()
@@ -23,9 +24,10 @@ pub fn measure(device: &Device, seconds: f64) -> Outcome<Vec<Measurement>> {
     for variant in [Variant::PublishedFree, Variant::PublishedMerged] {
         cases.push((format!("{variant}, exact directions"), variant, &exact));
     }
-    cases
-        .into_iter()
-        .map(|(method, variant, sets)| {
+    cases.retain(|(method, ..)| method.contains(only));
+    let mut steps = cases
+        .iter()
+        .map(|(_, variant, sets)| {
             let mut sets = sets.to_vec();
             sets.push(("residual.variant".to_owned(), variant.name().to_owned()));
             let recipe = Recipe::load("heat", None, &sets)?;
@@ -34,11 +36,17 @@ pub fn measure(device: &Device, seconds: f64) -> Outcome<Vec<Measurement>> {
                     "recipe heat: expected a Fourier neural operator",
                 ));
             };
-            let residual = recipe.residual.config();
-            let timing = training_step(config, &residual, 20, &[32, 32], device, seconds)?;
+            training_step(config, &recipe.residual.config(), 20, &[32, 32], device)
+        })
+        .collect::<Outcome<Vec<_>>>()?;
+    let timings = in_turn(seconds, &mut steps)?;
+    Ok(cases
+        .into_iter()
+        .zip(timings)
+        .map(|((method, variant, _), timing)| {
             let mut row = Measurement::new("heat", method, timing);
             row.reference = (variant != Variant::Additive).then_some("additive");
-            Ok(row)
+            row
         })
-        .collect()
+        .collect())
 }

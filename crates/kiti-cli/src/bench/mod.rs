@@ -98,7 +98,7 @@ pub fn run(arguments: &BenchArguments) -> Outcome {
             let measured = match topic {
                 BenchTopic::Kinetic => kinetic::measure(&device, seconds)?,
                 BenchTopic::Models => models::measure(&device, seconds, only)?,
-                BenchTopic::Heat => heat::measure(&device, seconds)?,
+                BenchTopic::Heat => heat::measure(&device, seconds, only)?,
                 BenchTopic::Ops => operations::measure(seconds, only)?,
             };
             merge(&mut rows, measured);

@@ -15,7 +15,7 @@ use kiti_nn::residual::{ArrangementKind, ResidualConfig, Variant, VariantSetting
 use kiti_nn::var_store::VarStore;
 
 use super::Measurement;
-use super::timing::{Timing, repeat};
+use super::timing::{Work, in_turn};
 use crate::failure::Outcome;
 
 /// A model of the performance goals.
@@ -52,10 +52,13 @@ pub fn measure(device: &Device, seconds: f64, only: &str) -> Outcome<Vec<Measure
         if matches!(model, Model::Fno2d | Model::ResNet { .. }) {
             variants.push(Variant::PublishedFree);
         }
-        for variant in variants {
-            let timing = model.training_step(variant, device, seconds)?;
+        let mut steps = variants
+            .iter()
+            .map(|variant| model.training_step(*variant, device))
+            .collect::<Outcome<Vec<_>>>()?;
+        for (variant, timing) in variants.iter().zip(in_turn(seconds, &mut steps)?) {
             let mut row = Measurement::new(name, variant.name(), timing);
-            row.reference = (variant != Variant::Additive).then_some("additive");
+            row.reference = (*variant != Variant::Additive).then_some("additive");
             rows.push(row.with_note(model.note()));
         }
     }
@@ -73,7 +76,7 @@ impl Model {
         }
     }
 
-    fn training_step(self, variant: Variant, device: &Device, seconds: f64) -> Outcome<Timing> {
+    fn training_step(self, variant: Variant, device: &Device) -> Outcome<Work<'static>> {
         let grid = variant.config(&VariantSettings::default());
         let tokens = LayerResiduals::everywhere(variant.config(&VariantSettings {
             arrangement: ArrangementKind::Tokens,
@@ -82,7 +85,7 @@ impl Model {
         match self {
             Self::Fno2d => {
                 let config = FnoConfig::default();
-                training_step(&config, &grid, 20, &[64, 64], device, seconds)
+                training_step(&config, &grid, 20, &[64, 64], device)
             }
             Self::Fno1d => {
                 let config = FnoConfig {
@@ -92,7 +95,7 @@ impl Model {
                     activation: Activation::Relu,
                     ..FnoConfig::default()
                 };
-                training_step(&config, &grid, 20, &[1024], device, seconds)
+                training_step(&config, &grid, 20, &[1024], device)
             }
             Self::ResNet { batch } => {
                 let config = ResNetConfig::resnet18();
@@ -106,7 +109,7 @@ impl Model {
                     nesterov: false,
                     weight_decay: 5e-4,
                 });
-                time(&store, &optimizer, seconds, |ctx| {
+                step(store, &optimizer, move |ctx| {
                     let logits = model.forward_t(&images, ctx)?;
                     Ok(cross_entropy(&logits, &targets)?)
                 })
@@ -125,7 +128,7 @@ impl Model {
                     ..TokenBatch::new(ids)
                 };
                 let targets = numbers(16, config.num_labels, device)?;
-                time(&store, &adam_w(), seconds, |ctx| {
+                step(store, &adam_w(), move |ctx| {
                     let logits = model.forward_t(&batch, ctx)?;
                     Ok(cross_entropy(&logits, &targets)?)
                 })
@@ -145,7 +148,7 @@ impl Model {
                 let model = Gpt2::new(&config, &tokens, store.builder())?;
                 let ids = numbers(8 * 128, config.vocab_size, device)?;
                 let (rows, targets) = (ids.reshape((8, 128))?, ids);
-                time(&store, &adam_w(), seconds, |ctx| {
+                step(store, &adam_w(), move |ctx| {
                     Ok(model.loss_t(&rows, &targets, ctx)?)
                 })
             }
@@ -160,15 +163,14 @@ fn adam_w() -> OptimizerConfig {
     })
 }
 
-/// Times forward, relative L2 loss, backward and Adam of one batch of random fields.
+/// Forward, relative L2 loss, backward and Adam of one batch of random fields.
 pub fn training_step(
     config: &FnoConfig,
     residual: &ResidualConfig,
     batch: usize,
     grid: &[usize],
     device: &Device,
-    seconds: f64,
-) -> Outcome<Timing> {
+) -> Outcome<Work<'static>> {
     let store = VarStore::new(0, DType::F32, device);
     let model = Fno::new(config, residual, store.builder())?;
     let adam = OptimizerConfig::Adam(AdamConfig {
@@ -178,28 +180,27 @@ pub fn training_step(
     let shape = |channels| [&[batch], grid, &[channels]].concat();
     let input = normal(&shape(config.in_channels), 0, device)?;
     let target = normal(&shape(config.out_channels), 1, device)?;
-    time(&store, &adam, seconds, |ctx| {
+    step(store, &adam, move |ctx| {
         let predicted = model.forward_t(&input, ctx)?;
         Ok(relative_l2(&predicted, &target, Reduction::Mean)?)
     })
 }
 
-/// Times `loss`, its backward pass and the optimiser.
-fn time(
-    store: &VarStore,
+/// Forward to a loss, its backward pass and the optimiser.
+fn step(
+    store: VarStore,
     optimizer: &OptimizerConfig,
-    seconds: f64,
-    loss: impl Fn(&Context) -> Outcome<Tensor>,
-) -> Outcome<Timing> {
+    loss: impl Fn(&Context) -> Outcome<Tensor> + 'static,
+) -> Outcome<Work<'static>> {
     let mut optimizer = Optimizer::new(optimizer, store.trainable())?;
     let mut step = 0;
-    repeat(seconds, || {
+    Ok(Box::new(move || {
         let gradients = kiti_nn::backward(&loss(&Context::train(0, step))?)?;
         optimizer.step(&gradients, 1e-3)?;
         store.device().synchronize()?;
         step += 1;
         Ok(())
-    })
+    }))
 }
 
 fn normal(shape: &[usize], stream: u32, device: &Device) -> Outcome<Tensor> {

@@ -36,27 +36,52 @@ impl Timing {
     }
 }
 
+/// A piece of work that can be done again and again.
+pub type Work<'a> = Box<dyn FnMut() -> Outcome + 'a>;
+
 /// Does `work` once to warm up, then for at least `seconds`.
-pub fn repeat(seconds: f64, mut work: impl FnMut() -> Outcome) -> Outcome<Timing> {
+pub fn repeat<'a>(seconds: f64, work: impl FnMut() -> Outcome + 'a) -> Outcome<Timing> {
+    Ok(in_turn(seconds, &mut [Box::new(work)])?[0])
+}
+
+/// Does each work once to warm up, then all of them in turn, a few times each, until each had `seconds` on average:
+/// a machine that is slower for a while is slower for all of them.
+pub fn in_turn(seconds: f64, works: &mut [Work<'_>]) -> Outcome<Vec<Timing>> {
+    let extra_bytes = works.iter_mut().map(first).collect::<Outcome<Vec<_>>>()?;
+    let mut times = vec![Vec::new(); works.len()];
+    let begin = Instant::now();
+    let least = seconds * works.len() as f64;
+    while times[0].len() < LEAST_REPEATS
+        || (begin.elapsed().as_secs_f64() < least && times[0].len() < MOST_REPEATS)
+    {
+        for (work, times) in works.iter_mut().zip(&mut times) {
+            for _ in 0..LEAST_REPEATS {
+                let start = Instant::now();
+                work()?;
+                times.push(start.elapsed().as_secs_f64() * 1e3);
+            }
+        }
+    }
+    Ok(times
+        .into_iter()
+        .zip(extra_bytes)
+        .map(|(mut times, extra_bytes)| {
+            times.sort_by(f64::total_cmp);
+            Timing {
+                min_ms: times[0],
+                median_ms: times[times.len() / 2],
+                repeats: times.len(),
+                extra_bytes,
+            }
+        })
+        .collect())
+}
+
+/// Does a work for the first time; the memory that it needed.
+fn first(work: &mut Work<'_>) -> Outcome<Option<u64>> {
     let before = restart_high_water_mark();
     work()?;
-    let extra_bytes = before.and_then(|before| Some(status("VmHWM:")?.saturating_sub(before)));
-    let mut times = Vec::new();
-    let begin = Instant::now();
-    while times.len() < LEAST_REPEATS
-        || (begin.elapsed().as_secs_f64() < seconds && times.len() < MOST_REPEATS)
-    {
-        let start = Instant::now();
-        work()?;
-        times.push(start.elapsed().as_secs_f64() * 1e3);
-    }
-    times.sort_by(f64::total_cmp);
-    Ok(Timing {
-        min_ms: times[0],
-        median_ms: times[times.len() / 2],
-        repeats: times.len(),
-        extra_bytes,
-    })
+    Ok(before.and_then(|before| Some(status("VmHWM:")?.saturating_sub(before))))
 }
 
 /// Sets the peak memory of this process back to what it holds now, which is returned; none where that cannot be done.
@@ -88,6 +113,19 @@ mod tests {
         .expect("work");
         assert_eq!((timing.repeats, count), (3, 4));
         assert!(timing.min_ms >= 2.0 && timing.median_ms >= timing.min_ms);
+    }
+
+    #[test]
+    fn works_take_turns() {
+        let order = std::cell::RefCell::new(Vec::new());
+        let mut works: [Work<'_>; 2] = [
+            Box::new(|| Ok(order.borrow_mut().push('a'))),
+            Box::new(|| Ok(order.borrow_mut().push('b'))),
+        ];
+        let timings = in_turn(0.0, &mut works).expect("works");
+        drop(works);
+        assert_eq!(order.into_inner(), "abaaabbb".chars().collect::<Vec<_>>());
+        assert!(timings.iter().all(|timing| timing.repeats == 3));
     }
 
     #[test]
