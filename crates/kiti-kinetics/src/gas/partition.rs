@@ -5,7 +5,7 @@ use super::config::SolverConfig;
 
 /// Particles of a block that its size aims at, and the least.
 const BLOCK_PARTICLES: f64 = 4096.0;
-const FEWEST_PARTICLES: f64 = 512.0;
+const FEWEST_PARTICLES: f64 = 1024.0;
 /// Blocks there should be, so that threads find work.
 const BLOCKS: f64 = 16.0;
 

@@ -2,7 +2,21 @@
 
 use std::ops::Range;
 
-use super::Element;
+use super::{Element, with_scratch};
+
+/// Whether a value takes the place of the largest one before it: the first of equal ones stays, and NaN wins.
+fn beats<T: Element>(value: T, largest: T) -> bool {
+    let is_nan = |value: T| value.partial_cmp(&value).is_none();
+    (value > largest) | (is_nan(value) & !is_nan(largest))
+}
+
+fn larger<T: Element>(value: T, largest: T) -> T {
+    if beats(value, largest) {
+        value
+    } else {
+        largest
+    }
+}
 
 /// What becomes of the values of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,31 +74,54 @@ impl Pool {
     /// Place of the largest value of a window.
     fn largest<T: Element>(&self, x: &[T], rows: Range<usize>, columns: Range<usize>) -> usize {
         let mut place = rows.start * self.size[1] + columns.start;
+        let mut value = x[place];
         for row in rows {
             for column in columns.clone() {
                 let at = row * self.size[1] + column;
-                let is_nan = |value: T| value.partial_cmp(&value).is_none();
-                if x[at] > x[place] || (is_nan(x[at]) && !is_nan(x[place])) {
-                    place = at;
-                }
+                let better = beats(x[at], value);
+                // Values, not jumps: which one is larger can't be foretold.
+                place = if better { at } else { place };
+                value = if better { x[at] } else { value };
             }
         }
         place
     }
 
     pub(crate) fn forward<T: Element>(&self, x: &[T], y: &mut [T]) {
-        self.windows(|index, rows, columns| {
-            y[index] = match self.kind {
-                Kind::Max => x[self.largest(x, rows, columns)],
-                Kind::Average => {
-                    let mut sum = T::default();
-                    for row in rows {
-                        let row = &x[row * self.size[1]..][columns.clone()];
-                        sum = row.iter().fold(sum, |sum, value| sum + *value);
-                    }
-                    sum * self.share()
+        match self.kind {
+            Kind::Max => self.maxima(x, y),
+            Kind::Average => self.windows(|index, rows, columns| {
+                let mut sum = T::default();
+                for row in rows {
+                    let row = &x[row * self.size[1]..][columns.clone()];
+                    sum = row.iter().fold(sum, |sum, value| sum + *value);
                 }
-            };
+                y[index] = sum * self.share();
+            }),
+        }
+    }
+
+    /// The largest value of each column of a row of windows, and of these the largest in each window.
+    fn maxima<T: Element>(&self, x: &[T], y: &mut [T]) {
+        let [rows, columns] = self.output();
+        with_scratch([self.size[1]], |[largest]: [&mut [T]; 1]| {
+            for (row, y) in y.chunks_exact_mut(columns).take(rows).enumerate() {
+                let mut window = self.window(0, row).map(|row| &x[row * self.size[1]..]);
+                if let Some(first) = window.next() {
+                    largest.copy_from_slice(&first[..self.size[1]]);
+                }
+                for row in window {
+                    for (largest, &value) in largest.iter_mut().zip(row) {
+                        *largest = larger(value, *largest);
+                    }
+                }
+                for (column, y) in y.iter_mut().enumerate() {
+                    let window = &largest[self.window(1, column)];
+                    *y = window
+                        .iter()
+                        .fold(window[0], |max, &value| larger(value, max));
+                }
+            }
         });
     }
 

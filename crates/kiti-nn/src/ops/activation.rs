@@ -3,6 +3,7 @@
 use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, WithDType};
 
 use crate::activation::Activation;
+use crate::backward::hand_over;
 use crate::cpu::storage::{for_element, read, slice, tensor};
 use crate::cpu::{activation as kernels, storage};
 
@@ -38,7 +39,7 @@ impl CustomOp1 for ActivationOp {
                 let output = storage::mapped(input.len(), CHUNK, |range, output| {
                     kernels::backward(self.0, &input[range.clone()], &gradient[range], output);
                 });
-                tensor(output, arg.shape()).map(Some)
+                hand_over(arg, tensor(output, arg.shape())?)
             })
         }))
     }

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use candle::{CpuStorage, CustomOp1, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
+use crate::backward::hand_over;
 use crate::cpu::attention::{Head, Mask, Rows};
 use crate::cpu::storage::{for_element, read_all, scattered, slice, tensor};
 use crate::cpu::{Element, with_scratch};
@@ -280,11 +281,9 @@ impl CustomOp3 for Attention {
                 self.backward([q, k, v], [result, normalizers, g], false)
             })?;
             let mut gradients = gradients.into_iter().zip([query, key, value]);
-            let mut next = || {
-                gradients
-                    .next()
-                    .map(|(values, of)| tensor(values, of.shape()))
-                    .transpose()
+            let mut next = || match gradients.next() {
+                Some((values, of)) => hand_over(of, tensor(values, of.shape())?),
+                None => Ok(None),
             };
             Ok((next()?, next()?, next()?))
         })

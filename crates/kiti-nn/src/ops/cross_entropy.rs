@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, WithDType};
 
+use crate::backward::hand_over;
 use crate::cpu::softmax as kernels;
 use crate::cpu::storage::{filled, for_element, read, read_all, slice, tensor};
 
@@ -75,7 +76,7 @@ impl CustomOp1 for CrossEntropy {
                     kernels::scale(gradient, factor);
                     gradient[target as usize] -= factor;
                 });
-                tensor(gradient, logits.shape()).map(Some)
+                hand_over(logits, tensor(gradient, logits.shape())?)
             })
         })
     }

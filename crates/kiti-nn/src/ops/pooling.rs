@@ -3,6 +3,7 @@
 use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, WithDType};
 
 use super::batch_channels_sites;
+use crate::backward::hand_over;
 pub(crate) use crate::cpu::pooling::{Kind, Pool};
 use crate::cpu::storage::{filled, for_element, read_all, slice, tensor};
 
@@ -54,7 +55,7 @@ impl CustomOp1 for PoolOp {
                 let (x, g) = (&x[index * from..][..from], &g[index * to..][..to]);
                 self.pool.backward(x, g, x_gradient);
             });
-            tensor(x_gradient, xs.shape()).map(Some)
+            hand_over(xs, tensor(x_gradient, xs.shape())?)
         }))
     }
 }

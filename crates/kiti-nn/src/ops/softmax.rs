@@ -3,6 +3,7 @@
 use candle::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, WithDType};
 
 use super::rows_at_a_time;
+use crate::backward::hand_over;
 use crate::cpu::softmax as kernels;
 use crate::cpu::storage::{filled_parts, for_element, read_all, slice, tensor};
 
@@ -35,7 +36,7 @@ impl CustomOp1 for Softmax {
         })
     }
 
-    fn bwd(&self, _: &Tensor, result: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+    fn bwd(&self, xs: &Tensor, result: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         for_element!(result.dtype(), T => read_all::<T, _, 2>([result, grad], |[y, g]| {
             let part = rows_at_a_time(self.width) * self.width;
             let chunks = y.len().div_ceil(part);
@@ -46,7 +47,7 @@ impl CustomOp1 for Softmax {
                     kernels::backward(y, g, x_gradient);
                 }
             });
-            tensor(x_gradient, result.shape()).map(Some)
+            hand_over(xs, tensor(x_gradient, result.shape())?)
         }))
     }
 }

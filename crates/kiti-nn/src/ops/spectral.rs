@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use candle::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 
 use super::with_channels;
+use crate::backward::hand_over;
 use crate::cpu::modes::{self, Channels};
 use crate::cpu::spectral::{self, Transform};
 use crate::cpu::storage::{filled, for_element, read, slice, tensor};
@@ -230,7 +231,7 @@ impl CustomOp2 for Spectral {
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         for_element!(xs.dtype(), T => read::<T, _>(weight, |w| {
             let (x_gradient, weights) = self.backward::<T>(xs, &[w], grad)?;
-            Ok((x_gradient, Some(tensor(weights, weight.shape())?)))
+            Ok((x_gradient, hand_over(weight, tensor(weights, weight.shape())?)?))
         }))
     }
 }
@@ -267,8 +268,8 @@ impl CustomOp3 for Spectral {
             let second_weights = weights.split_off(first.elem_count());
             Ok((
                 x_gradient,
-                Some(tensor(weights, first.shape())?),
-                Some(tensor(second_weights, second.shape())?),
+                hand_over(first, tensor(weights, first.shape())?)?,
+                hand_over(second, tensor(second_weights, second.shape())?)?,
             ))
         })))
     }
