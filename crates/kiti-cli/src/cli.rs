@@ -162,11 +162,11 @@ pub struct PredictArguments {
     pub image: Vec<PathBuf>,
 
     /// Classes to name for each image, the most likely first
-    #[arg(long, value_name = "K", default_value_t = 5, requires = "image", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "K", default_value_t = 5, conflicts_with = "input", value_parser = clap::value_parser!(u32).range(1..))]
     pub top: u32,
 
     /// Write the classes as JSON instead of tables
-    #[arg(long, requires = "image")]
+    #[arg(long, conflicts_with = "input")]
     pub json: bool,
 
     /// Which array of the file, where it holds several

@@ -65,7 +65,13 @@ impl ImageClassifier {
             let found = "one that does not say how images are normalised: train it again";
             return Err(no_classifier(path, found));
         };
-        Self::new(&locate_model(path)?, network, input, description.classes, device)
+        Self::new(
+            &locate_model(path)?,
+            network,
+            input,
+            description.classes,
+            device,
+        )
     }
 
     fn from_hub(path: &Path, device: &Device) -> Result<Self> {

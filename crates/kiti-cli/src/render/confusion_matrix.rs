@@ -32,9 +32,7 @@ impl ConfusionMatrix {
     pub fn shares(&self) -> Vec<Vec<f64>> {
         let row = |row: &Vec<u64>| {
             let sum: u64 = row.iter().sum();
-            row.iter()
-                .map(|&count| count as f64 / sum as f64)
-                .collect()
+            row.iter().map(|&count| count as f64 / sum as f64).collect()
         };
         self.counts.iter().map(row).collect()
     }
@@ -78,7 +76,13 @@ impl ConfusionMatrix {
             letters(&mut svg, &names, &shares, [beside, GAP]);
         }
         let (middle, below) = (beside + side / 2, GAP + side + beside - 6);
-        svg.push_str(&text(middle, below, "middle", "opacity=\"0.75\"", "predicted class"));
+        svg.push_str(&text(
+            middle,
+            below,
+            "middle",
+            "opacity=\"0.75\"",
+            "predicted class",
+        ));
         let (x, y) = (14, GAP + side / 2);
         let turned = format!("opacity=\"0.75\" transform=\"rotate(-90 {x} {y})\"");
         svg.push_str(&text(x, y, "middle", &turned, "true class"));
@@ -124,7 +128,11 @@ fn letters(svg: &mut String, names: &[String], shares: &[Vec<f64>], [left, top]:
 
 fn cut(name: &str) -> String {
     match name.chars().count() > LONGEST_NAME {
-        true => name.chars().take(LONGEST_NAME - 1).chain(['\u{2026}']).collect(),
+        true => name
+            .chars()
+            .take(LONGEST_NAME - 1)
+            .chain(['\u{2026}'])
+            .collect(),
         false => name.to_owned(),
     }
 }
@@ -136,7 +144,13 @@ mod tests {
     fn matrix(classes: usize) -> ConfusionMatrix {
         let row = |class: usize| {
             (0..classes)
-                .map(|prediction| if class == prediction { 3 } else { (prediction == 0) as u64 })
+                .map(|prediction| {
+                    if class == prediction {
+                        3
+                    } else {
+                        (prediction == 0) as u64
+                    }
+                })
                 .collect()
         };
         ConfusionMatrix {
@@ -162,7 +176,14 @@ mod tests {
             .filter(|node| node.has_tag_name("text"))
             .filter_map(|node| node.text())
             .collect();
-        for expected in ["class 2", "25", "75", "100", "predicted class", "true class"] {
+        for expected in [
+            "class 2",
+            "25",
+            "75",
+            "100",
+            "predicted class",
+            "true class",
+        ] {
             assert!(texts.contains(&expected), "{expected}: {texts:?}");
         }
         let svg = matrix(100).to_svg(Theme::Inline).expect("hundred classes");

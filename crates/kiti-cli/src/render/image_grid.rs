@@ -44,7 +44,11 @@ impl ImageGrid {
         let lines = lines.unwrap_or(0) as u32;
         let (across, down) = (self.side + GAP, self.side + lines * LINE + GAP);
         let shown = self.tiles.len().min(columns) as u32;
-        let mut svg = opening(&self.title, (shown * across + GAP, rows * down + GAP), theme);
+        let mut svg = opening(
+            &self.title,
+            (shown * across + GAP, rows * down + GAP),
+            theme,
+        );
         for (index, tile) in self.tiles.iter().enumerate() {
             let (column, row) = ((index % columns) as u32, (index / columns) as u32);
             let (left, top) = (GAP + column * across, GAP + row * down);
@@ -58,7 +62,10 @@ impl ImageGrid {
         let longest = tile.width.max(tile.height).max(1) as u32;
         let fitted = |edge: usize| (edge as u32 * self.side / longest).max(1);
         let (width, height) = (fitted(tile.width), fitted(tile.height));
-        let (x, y) = (left + (self.side - width) / 2, top + (self.side - height) / 2);
+        let (x, y) = (
+            left + (self.side - width) / 2,
+            top + (self.side - height) / 2,
+        );
         let png = encode_png(tile.width, tile.height, &tile.pixels);
         svg.push_str(&image(x, y, width, height, &data_url(&png)));
         svg.push_str(&frame(x, y, width, height));
@@ -96,7 +103,10 @@ mod tests {
             width,
             height: 2,
             pixels: vec![9; width * 2 * 3],
-            lines: vec![name.to_owned(), "cat & dog, a very long line of text".to_owned()],
+            lines: vec![
+                name.to_owned(),
+                "cat & dog, a very long line of text".to_owned(),
+            ],
         };
         let grid = ImageGrid {
             title: "wrong".into(),

@@ -49,7 +49,11 @@ impl ImageInput {
             return refuse("size", found, "two numbers from 1 to 4096");
         }
         if !(self.middle > 0.0 && self.middle <= 1.0) {
-            return refuse("middle", self.middle.to_string(), "more than 0 and at most 1");
+            return refuse(
+                "middle",
+                self.middle.to_string(),
+                "more than 0 and at most 1",
+            );
         }
         let ChannelStatistics { mean, deviation } = &self.statistics;
         let finite = mean.iter().chain(deviation).all(|value| value.is_finite());
@@ -118,7 +122,11 @@ mod tests {
             vec!["sea".to_owned()],
         )
         .unwrap();
-        let rows = image_rows(Arc::new(images), &input.statistics, &AugmentConfig::default());
+        let rows = image_rows(
+            Arc::new(images),
+            &input.statistics,
+            &AugmentConfig::default(),
+        );
         let rows = rows.unwrap();
         let expected = rows.inputs().rows(&[0]).unwrap();
         assert_eq!(input.prepare(&[picture]).unwrap(), expected);

@@ -30,15 +30,15 @@ pub struct ClassificationTask {
 impl ClassificationTask {
     /// The task of `recipe` on `sets`.
     pub fn new(recipe: &Recipe, sets: FieldSets) -> Self {
-        let mut description =
-            ModelDescription::new(recipe.model.clone(), recipe.residual.config());
+        let mut description = ModelDescription::new(recipe.model.clone(), recipe.residual.config());
         let train = sets.train();
         description.classes = train.targets().classes().to_vec();
         let statistics = train.inputs().channel_statistics();
-        if let (Some(statistics), [_, height, width]) = (statistics, train.inputs().row_shape()[..])
+        if let (Some(statistics), [_, height, width]) =
+            (statistics, &train.inputs().row_shape()[..])
         {
             description.image = Some(ImageInput {
-                size: [height, width],
+                size: [*height, *width],
                 middle: 1.0,
                 statistics: statistics.clone(),
             });

@@ -43,8 +43,9 @@ impl Misclassified {
         predictions: &[Prediction],
     ) -> Result<Option<Self>> {
         let inputs = data.inputs();
-        let (Some(statistics), [channels, height, width]) =
-            (inputs.channel_statistics(), inputs.row_shape()[..])
+        let shape = inputs.row_shape();
+        let (Some(statistics), &[channels, height, width]) =
+            (inputs.channel_statistics(), &shape[..])
         else {
             return Ok(None);
         };
@@ -71,7 +72,10 @@ impl Misclassified {
         Ok(Some(Self {
             size: [channels, height, width],
             images: images.collect(),
-            predictions: wrong.into_iter().map(|(_, prediction)| prediction).collect(),
+            predictions: wrong
+                .into_iter()
+                .map(|(_, prediction)| prediction)
+                .collect(),
         }))
     }
 
@@ -150,7 +154,9 @@ fn levels(values: &[f32], area: usize, statistics: &ChannelStatistics) -> Vec<u8
             // A channel that does not vary was only centred.
             let scale = if deviation > 0.0 { deviation } else { 1.0 };
             plane.iter().map(move |&value| {
-                ((f64::from(value) * scale + mean) * 255.0).round().clamp(0.0, 255.0) as u8
+                ((f64::from(value) * scale + mean) * 255.0)
+                    .round()
+                    .clamp(0.0, 255.0) as u8
             })
         })
         .collect()
@@ -195,9 +201,6 @@ mod tests {
         assert_eq!(Misclassified::read(&path, "test").unwrap(), Some(found));
         assert_eq!(Misclassified::read(&path, "other").unwrap(), None);
         let right = [predictions[1], predictions[3]];
-        assert_eq!(
-            Misclassified::surest(&data, &[2, 1], &right).unwrap(),
-            None
-        );
+        assert_eq!(Misclassified::surest(&data, &[2, 1], &right).unwrap(), None);
     }
 }

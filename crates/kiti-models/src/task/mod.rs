@@ -109,7 +109,10 @@ pub trait Task: fmt::Debug + Send {
 }
 
 /// The measure by set, and the scores of a classifier by set.
-pub type Evaluated = (BTreeMap<String, f64>, BTreeMap<String, ClassificationSummary>);
+pub type Evaluated = (
+    BTreeMap<String, f64>,
+    BTreeMap<String, ClassificationSummary>,
+);
 
 /// The loss of a batch.
 #[derive(Debug)]
