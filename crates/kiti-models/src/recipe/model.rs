@@ -190,8 +190,15 @@ impl ModelSection {
                 vec![1, grid.iter().product(), config.width]
             }
             Self::Resnet(section) => {
-                let stages = section.network.blocks.len();
-                return section.stages.residuals(residual, stages).map(|_| ());
+                let image = [grid[0], grid.get(1).copied().unwrap_or(1)];
+                let shapes = section.network.stage_shapes(image);
+                let residuals = section.stages.residuals(residual, shapes.len())?;
+                for (residual, [channels, rows, columns]) in residuals.into_iter().zip(shapes) {
+                    if let ResidualConfig::Kinetic(config) = residual {
+                        KineticResidual::new(config, 0)?.layout(&[1, channels, rows, columns])?;
+                    }
+                }
+                return Ok(());
             }
             Self::Bert(section) => {
                 return section
