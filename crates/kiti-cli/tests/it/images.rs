@@ -128,9 +128,9 @@ fn predictions_of_files_are_those_of_the_evaluation() {
     assert_eq!(evaluated["classes"][9], "truck");
     let scores = &evaluated["scores"]["test"];
     assert_eq!(scores["accuracy"], correct);
-    // Both from the same logits, summed in double precision.
+    // Logits of order 1 in single precision, of batches of another size.
     let found = scores["loss"].as_f64().unwrap();
-    assert!((found - loss).abs() < 1e-6, "{found} and {loss}");
+    assert!((found - loss).abs() < 1e-5, "{found} and {loss}");
     let result: Value =
         serde_json::from_slice(&fs::read(scratch.path("run/result.json")).unwrap()).unwrap();
     assert_eq!(result["scores"], evaluated["scores"]);
@@ -161,7 +161,7 @@ fn what_is_no_image_and_what_is_no_classifier_is_refused() {
     fs::write(&notes, &whole[..whole.len() - 20]).unwrap();
     refused(predict(&run, &notes), &["notes.png"]);
     refused(predict(&run, &scratch.path("absent.png")), &["absent.png"]);
-    refused(predict(&run, &scratch.path(".")), &["cannot read"]);
+    refused(predict(&run, &scratch.path(".")), &["directory"]);
     let nowhere = text(&scratch.path("nowhere"));
     refused(predict(&nowhere, image.as_ref()), &["nowhere"]);
     // One bad image of several: nothing is printed.
@@ -297,7 +297,9 @@ fn a_folder_of_images_is_learned_from() {
         "--set",
         "training.epochs=1",
         "--set",
-        "model.network={ width = 4, blocks = [1, 1, 1, 1], classes = 3 }",
+        "model.network.width=4",
+        "--set",
+        "model.network.blocks=[1, 1, 1, 1]",
     ];
     scratch.run(&[&first[..], &more[..]].concat()).succeeded();
     let evaluated = json(scratch.run(&["eval", "run", "--json"]));

@@ -43,7 +43,7 @@ fn recipe(pretrained: &Path, stem: &str) -> Recipe {
         ("data.path", format!("{IMAGES}/cifar-10-binary.tar.gz")),
         ("model.pretrained", pretrained.display().to_string()),
         ("model.network.stem", stem.to_owned()),
-        ("model.stages.divisions", "[0, 4, 2, 1]".to_owned()),
+        ("model.stages.divisions", "[0, 4, 2, 0]".to_owned()),
         ("residual.variant", "reflection".to_owned()),
     ];
     let sets = sets.map(|(key, value)| (key.to_owned(), value));
