@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::device::DeviceName;
 use crate::gas::arguments::GasArguments;
@@ -30,7 +30,7 @@ pub enum Command {
     Train(TrainArguments),
     /// Measure the error of a trained model on its recipe's test sets
     Eval(EvalArguments),
-    /// Apply a trained model to fields from a file
+    /// Apply a trained model to fields from a file, or to images
     Predict(PredictArguments),
     /// Measure how far the neurons of a checkpoint have condensed into common directions
     Condense(CondenseArguments),
@@ -75,11 +75,17 @@ pub struct RecipeArguments {
 #[command(after_help = "Examples:
   kiti train heat --profile quick
   kiti train heat --variant reflection --seed 3 --out runs/mine
-  kiti train heat --set training.epochs=50 --set residual.divisions=4 --resume")]
+  kiti train heat --set training.epochs=50 --set residual.divisions=4 --resume
+  kiti train cifar10 --data photographs           # a folder of images by class")]
 pub struct TrainArguments {
     /// What to train.
     #[command(flatten)]
     pub recipe: RecipeArguments,
+
+    /// Learn from this folder in place of the recipe's data: PNG and JPEG files in CLASS/, or in train/CLASS/ and
+    /// test/CLASS/. A profile takes no more images than of its own data; without test/ a share is set aside
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
 
     /// Seed of initial weights, batches and collisions
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -136,31 +142,47 @@ pub struct EvalArguments {
 
 /// `kiti predict`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:
-  kiti predict runs/heat/additive/seed-0 --input snapshots.npy --output next.npy --picture next.svg")]
+#[command(
+    group(ArgGroup::new("given").required(true).args(["input", "image"])),
+    after_help = "Examples:
+  kiti predict runs/heat/additive/seed-0 --input snapshots.npy --output next.npy --picture next.svg
+  kiti predict runs/cifar10/additive/seed-0 --image cat.png dog.jpg --top 3"
+)]
 pub struct PredictArguments {
-    /// Folder of a run, or its model.safetensors
+    /// Folder of a run, or its model.safetensors; for images also a folder as the Hugging Face Hub has it
     #[arg(value_name = "CHECKPOINT")]
     pub checkpoint: PathBuf,
 
     /// Fields that the model sees: .npy, .npz or .safetensors of shape (samples, X, Y, snapshots)
-    #[arg(long, value_name = "FILE")]
-    pub input: PathBuf,
+    #[arg(long, value_name = "FILE", requires = "output")]
+    pub input: Option<PathBuf>,
+
+    /// Images to classify: .png or .jpg; one of another size is brought to that of training
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub image: Vec<PathBuf>,
+
+    /// Classes to name for each image, the most likely first
+    #[arg(long, value_name = "K", default_value_t = 5, conflicts_with = "input", value_parser = clap::value_parser!(u32).range(1..))]
+    pub top: u32,
+
+    /// Write the classes as JSON instead of tables
+    #[arg(long, conflicts_with = "input")]
+    pub json: bool,
 
     /// Which array of the file, where it holds several
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "input")]
     pub array: Option<String>,
 
     /// Where to write the predicted fields: .npy, .npz or .safetensors
-    #[arg(long, value_name = "FILE")]
-    pub output: PathBuf,
+    #[arg(long, value_name = "FILE", requires = "input")]
+    pub output: Option<PathBuf>,
 
     /// Snapshots to predict one after the other
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "input")]
     pub snapshots: usize,
 
     /// Draw the first sample: .svg or .png
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "input")]
     pub picture: Option<PathBuf>,
 
     /// Where to compute: cpu, cuda, cuda:N, metal
@@ -591,6 +613,11 @@ mod tests {
             "kiti reproduce --seeds 0",
             "kiti reproduce --jobs 0",
             "kiti bench everything",
+            "kiti predict run",
+            "kiti predict run --input a.npy",
+            "kiti predict run --image a.png --output b.npy",
+            "kiti predict run --image a.png --top 0",
+            "kiti predict run --input a.npy --output b.npy --json",
             "kiti data generate heat --source two-cells --output u.npy",
             "kiti gas",
             "kiti gas run",

@@ -1,7 +1,10 @@
 //! `kiti eval`: the error of a trained model on test sets.
 
+use std::collections::BTreeMap;
+
 use kiti_data::cache::Cache;
-use kiti_models::checkpoint::load_model;
+use kiti_data::metrics::Classification;
+use kiti_models::checkpoint::{describe_model, load_model};
 use kiti_models::diagnostics::FieldDiagnostics;
 use kiti_models::recipe::Recipe;
 use kiti_models::task;
@@ -10,7 +13,7 @@ use kiti_models::train::RunFiles;
 use crate::cli::EvalArguments;
 use crate::failure::{Failure, Outcome};
 use crate::output;
-use crate::render::number::significant;
+use crate::render::number::{grouped, significant};
 use crate::render::table::Table;
 
 /// Runs the command.
@@ -20,6 +23,11 @@ pub fn run(arguments: &EvalArguments) -> Outcome {
     let cache = Cache::in_default_directory()?;
     let model = load_model(&arguments.checkpoint, &device)?;
     let task = task::load(&recipe, &cache, &|_, _| {})?;
+    let scores = task.scores(&model, &device)?;
+    if !scores.is_empty() {
+        let classes = describe_model(&arguments.checkpoint)?.classes;
+        return tell_apart(arguments, &recipe, &scores, &classes);
+    }
     let errors = task.evaluate(&model, &device)?;
     let details = task.diagnostics(&model, &device)?;
     if arguments.json {
@@ -51,6 +59,46 @@ pub fn run(arguments: &EvalArguments) -> Outcome {
             number(found.and_then(|found| found.relative_h1)),
             number(found.and_then(|found| found.error_by_step.last().copied())),
             found.map_or_else(String::new, lost),
+        ]);
+    }
+    output::line(table.to_text());
+    Ok(())
+}
+
+/// Scores of a classifier on its test sets.
+fn tell_apart(
+    arguments: &EvalArguments,
+    recipe: &Recipe,
+    scores: &BTreeMap<String, Classification>,
+    classes: &[String],
+) -> Outcome {
+    if arguments.json {
+        let value = serde_json::json!({
+            "checkpoint": arguments.checkpoint,
+            "recipe": recipe.name,
+            "classes": classes,
+            "scores": scores,
+        });
+        output::line(format!("{value:#}"));
+        return Ok(());
+    }
+    let mut table = Table::new()
+        .text("set")
+        .number("samples")
+        .number("accuracy")
+        .number("among the five most likely")
+        .number("cross entropy")
+        .number("calibration error");
+    for (set, found) in scores {
+        table.row([
+            set.clone(),
+            grouped(found.samples as u64),
+            significant(found.accuracy, 4),
+            found
+                .top5
+                .map_or_else(String::new, |share| significant(share, 4)),
+            significant(found.loss, 4),
+            significant(found.calibration_error, 3),
         ]);
     }
     output::line(table.to_text());

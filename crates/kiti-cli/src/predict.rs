@@ -1,4 +1,6 @@
-//! `kiti predict`: a trained model applied to fields from a file.
+//! `kiti predict`: a trained model applied to fields from a file, or to images.
+
+mod images;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -22,14 +24,21 @@ use crate::render::raster::Raster;
 
 /// Runs the command.
 pub fn run(arguments: &PredictArguments) -> Outcome {
-    Format::of_path(&arguments.output)?;
+    match (&arguments.input, &arguments.output) {
+        (Some(input), Some(output)) => fields(arguments, input, output),
+        _ => images::run(arguments),
+    }
+}
+
+fn fields(arguments: &PredictArguments, source: &Path, output: &Path) -> Outcome {
+    Format::of_path(output)?;
     if let Some(picture) = &arguments.picture {
         check_picture_name(picture)?;
     }
     let device = arguments.device.open()?;
     let model = load_model(&arguments.checkpoint, &device)?;
     let operator = model.operator()?;
-    let mut input = read_array(&arguments.input, arguments.array.as_deref())?;
+    let mut input = read_array(source, arguments.array.as_deref())?;
     let dims = operator.dims();
     if input.shape().len() == dims + 1 {
         let shape = [input.shape(), &[1]].concat();
@@ -39,7 +48,7 @@ pub fn run(arguments: &PredictArguments) -> Outcome {
     if input.shape().len() != rank {
         return Err(Failure::refused(format!(
             "{}: expected {rank} axes (samples, {dims} of the grid, snapshots), found shape {:?}; reshape the array",
-            arguments.input.display(),
+            source.display(),
             input.shape()
         )));
     }
@@ -58,12 +67,12 @@ pub fn run(arguments: &PredictArguments) -> Outcome {
     }
     let shape = predicted.shape().to_vec();
     write(
-        &arguments.output,
+        output,
         &BTreeMap::from([("prediction".to_owned(), predicted)]),
     )?;
     output::line(format!(
         "{}: predicted snapshots of shape {shape:?}",
-        arguments.output.display()
+        output.display()
     ));
     Ok(())
 }

@@ -1,12 +1,35 @@
 //! Recipes as the command line chooses them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use kiti_models::recipe::Recipe;
+use kiti_models::recipe::{DataSection, Recipe};
 use kiti_nn::residual::Variant;
 
 use crate::cli::RecipeArguments;
 use crate::failure::{Failure, Outcome};
+
+/// As [`load`], with the folder of images at `data` in the place of the recipe's own data. Changes by `--set` still have the
+/// last word.
+pub fn load_with_data(arguments: &RecipeArguments, data: Option<&Path>) -> Outcome<Recipe> {
+    let recipe = load(arguments)?;
+    let Some(path) = data else {
+        return Ok(recipe);
+    };
+    let DataSection::Images(images) = &recipe.data else {
+        return Err(Failure::refused(format!(
+            "--data {}: expected a recipe of images such as cifar10, found {}",
+            path.display(),
+            recipe.name
+        )));
+    };
+    let bounded = arguments.profile.is_some();
+    let mut set = images.keys_of_folder(path, &recipe.evaluation.sets, bounded)?;
+    set.extend(arguments.set.iter().cloned());
+    load(&RecipeArguments {
+        set,
+        ..arguments.clone()
+    })
+}
 
 /// Reads the recipe with its profile, its changes and its variant.
 pub fn load(arguments: &RecipeArguments) -> Outcome<Recipe> {

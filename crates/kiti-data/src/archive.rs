@@ -165,6 +165,9 @@ fn visit_tar(
             continue;
         }
         let length = entry.size();
+        if length > largest {
+            return Err(too_long(path, name, largest));
+        }
         let content = read_limited(path, name, &mut entry, largest)?;
         if content.len() as u64 != length {
             return Err(truncated(path, name, length, content.len()));
@@ -204,14 +207,18 @@ fn read_limited(path: &Path, name: &str, content: impl Read, largest: u64) -> Re
         .read_to_end(&mut bytes)
         .map_err(|source| unreadable(path, "a whole file", source))?;
     if bytes.len() as u64 > largest {
-        return Err(Error::Malformed {
-            path: path.to_owned(),
-            array: None,
-            expected: format!("{name} of at most {largest} bytes"),
-            found: "more".to_owned(),
-        });
+        return Err(too_long(path, name, largest));
     }
     Ok(bytes)
+}
+
+fn too_long(path: &Path, name: &str, largest: u64) -> Error {
+    Error::Malformed {
+        path: path.to_owned(),
+        array: None,
+        expected: format!("{name} of at most {largest} bytes"),
+        found: "more".to_owned(),
+    }
 }
 
 /// A reader that ends in an error beyond a number of bytes.

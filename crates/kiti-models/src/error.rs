@@ -235,6 +235,16 @@ pub enum Error {
         /// What it says.
         found: String,
     },
+    /// A model cannot do what is asked of it.
+    #[error("{}: expected {expected}, found {found}", path.display())]
+    NoClassifier {
+        /// The model.
+        path: PathBuf,
+        /// What the work needs.
+        expected: &'static str,
+        /// What is there.
+        found: String,
+    },
     /// A data set cannot be made, read or cached.
     #[error(transparent)]
     Data(#[from] kiti_data::Error),

@@ -10,6 +10,7 @@ pub mod fno;
 pub mod golden;
 pub mod gpt2;
 pub mod hub;
+pub mod image_classifier;
 pub mod model;
 pub mod oformer;
 pub mod operator;

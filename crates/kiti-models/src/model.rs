@@ -1,6 +1,7 @@
 //! A model of any kind, as a recipe or a file describes it.
 
 use candle_nn::VarBuilder;
+use kiti_data::vision::ImageInput;
 use kiti_nn::residual::ResidualConfig;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,12 @@ pub struct ModelDescription {
     /// The scales it works in, where it was trained on scaled values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub normalization: Option<Normalization>,
+    /// Names of the classes that a classifier tells apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    /// How an image becomes the input of a classifier of images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageInput>,
 }
 
 impl ModelDescription {
@@ -32,6 +39,8 @@ impl ModelDescription {
             model,
             residual,
             normalization: None,
+            classes: Vec::new(),
+            image: None,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Fields and matrices side by side with their colour bars, as SVG.
 
-use super::chart_frame::{Theme, escape};
+use super::chart_frame::Theme;
 use super::colour_map::ColourMap;
 use super::number::significant;
 use super::raster::{Raster, colour_bar};
+use super::svg::{TEXT, frame, image, opening, text};
 
 /// Panels that share a colour scale, followed by its bar.
 #[derive(Debug, Clone)]
@@ -29,7 +30,6 @@ pub struct FieldPicture {
     pub panel: u32,
 }
 
-const TEXT: u32 = 12;
 const GAP: u32 = 14;
 const BAR: u32 = 12;
 const BAR_TEXT: u32 = 62;
@@ -66,21 +66,7 @@ impl FieldPicture {
 
     /// The picture as SVG, the panels embedded as PNG.
     pub fn to_svg(&self, theme: Theme) -> String {
-        let (width, height) = self.size();
-        let style = match theme {
-            Theme::Inline => "",
-            Theme::Standalone => " style=\"color:#1f2328\"",
-        };
-        let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\"{style} \
-             role=\"img\" aria-label=\"{}\" font-family=\"sans-serif\" font-size=\"{TEXT}\" fill=\"currentColor\">\n",
-            escape(&self.title)
-        );
-        if theme == Theme::Standalone {
-            svg.push_str(&format!(
-                "<rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n"
-            ));
-        }
+        let mut svg = opening(&self.title, self.size(), theme);
         let mut top = 0;
         for (label, groups) in &self.rows {
             if !label.is_empty() {
@@ -151,25 +137,6 @@ impl FieldPicture {
         svg.push_str(&text(left, top + 15, "start", "", &group.unit));
         left + BAR + BAR_TEXT
     }
-}
-
-fn text(x: u32, y: u32, anchor: &str, attributes: &str, content: &str) -> String {
-    format!(
-        "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\" {attributes}>{}</text>\n",
-        escape(content)
-    )
-}
-
-fn image(x: u32, y: u32, width: u32, height: u32, url: &str) -> String {
-    format!(
-        "<image x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\" href=\"{url}\"/>\n"
-    )
-}
-
-fn frame(x: u32, y: u32, width: u32, height: u32) -> String {
-    format!(
-        "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"none\" stroke=\"currentColor\" stroke-opacity=\"0.5\"/>\n"
-    )
 }
 
 #[cfg(test)]

@@ -5,12 +5,15 @@
 
 pub mod chart_frame;
 pub mod colour_map;
+pub mod confusion_matrix;
 pub mod field_picture;
 pub mod html_page;
+pub mod image_grid;
 pub mod interval_chart;
 pub mod line_chart;
 pub mod number;
 pub mod palette;
 pub mod pixel_picture;
 pub mod raster;
+mod svg;
 pub mod table;

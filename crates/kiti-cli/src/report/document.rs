@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use super::page::{collisions, cost, curves, errors, headline, predictions, set_title};
+use super::page::{classes, collisions, cost, curves, errors, headline, predictions, set_title};
 use super::records::{Experiment, Run, utc};
 use super::statistics::{BASELINE, final_errors};
 use super::{condensation, put};
@@ -102,11 +102,15 @@ fn text(experiment: &Experiment, pictures: &mut Pictures) -> Outcome<String> {
         let svg = chart.to_svg(Theme::Standalone).map_err(drawing_failed)?;
         page.push_str(&pictures.add(&format!("curve-{}", index + 1), &chart.title, &svg)?);
     }
-    page.push_str("\n## Predictions\n\nFirst sample of each set.\n");
-    for (set, picture) in predictions::pictures(experiment) {
+    let shown = predictions::pictures(experiment);
+    if !shown.is_empty() {
+        page.push_str("\n## Predictions\n\nFirst sample of each set.\n");
+    }
+    for (set, picture) in shown {
         let svg = picture.to_svg(Theme::Standalone).map_err(drawing_failed)?;
         page.push_str(&pictures.add(&format!("prediction-{set}"), picture.title(), &svg)?);
     }
+    told_apart(experiment, pictures, &mut page)?;
     let table = errors::table(experiment);
     if !table.is_empty() {
         section(&mut page, "Where the errors lie", &table);
@@ -135,6 +139,28 @@ fn text(experiment: &Experiment, pictures: &mut Pictures) -> Outcome<String> {
         section(&mut page, "Condensation", &measures);
     }
     Ok(page)
+}
+
+/// Scores, confusions and mistakes of a classification; of the residuals only the baseline's are drawn.
+fn told_apart(experiment: &Experiment, pictures: &mut Pictures, page: &mut String) -> Outcome {
+    let table = classes::table(experiment);
+    if table.is_empty() {
+        return Ok(());
+    }
+    section(page, "Classes and mistakes", &table);
+    for (set, variant, matrix) in classes::confusions(experiment) {
+        if let (true, Some(svg)) = (variant == BASELINE, matrix.to_svg(Theme::Standalone)) {
+            page.push_str(&pictures.add(&format!("confusions-{set}"), &matrix.title, &svg)?);
+            let _ = writeln!(page, "\n{}", classes::commonest(&matrix));
+        }
+    }
+    for (set, variant, grid) in classes::mistakes(experiment) {
+        if variant == BASELINE {
+            let svg = grid.to_svg(Theme::Standalone);
+            page.push_str(&pictures.add(&format!("mistakes-{set}"), &grid.title, &svg)?);
+        }
+    }
+    Ok(())
 }
 
 fn section(page: &mut String, title: &str, table: &Table) {

@@ -48,6 +48,7 @@ fn run(run: &Run) -> Value {
         "finished": run.result.is_some(),
         "circumstances": run.circumstances,
         "cost": run.result.as_ref().map(|result| &result.cost),
+        "scores": run.result.as_ref().map(|result| &result.scores),
         "epochs": run.epochs,
         "training_seconds": run.seconds.values().collect::<Vec<_>>(),
     })

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 
 use kiti_data::Field;
 use kiti_data::field_io::read_array;
-use kiti_models::task::Measure;
+use kiti_models::checkpoint::describe_model;
+use kiti_models::task::{Measure, Misclassified};
 use kiti_models::train::{
     Circumstances, EpochMetrics, EpochTiming, RunFiles, RunResult, read_lines, read_result,
 };
@@ -157,6 +158,20 @@ impl Experiment {
         sets.into_iter().cloned().collect()
     }
 
+    /// Names of `count` classes: those that the models tell, and numbers where they tell none.
+    pub fn class_names(&self, count: usize) -> Vec<String> {
+        let mut names = self
+            .runs
+            .iter()
+            .find(|run| run.result.is_some())
+            .and_then(|run| describe_model(&run.files.model()).ok())
+            .map_or_else(Vec::new, |description| description.classes);
+        for number in names.len()..count {
+            names.push(format!("class {number}"));
+        }
+        names
+    }
+
     /// Every set of new samples that was evaluated.
     pub fn test_sets(&self) -> Vec<String> {
         self.all_sets()
@@ -251,6 +266,12 @@ impl Run {
             .as_ref()?
             .get(set)
             .copied()
+    }
+
+    /// The images of `set` that it is surest and wrong about; none where they were not stored.
+    pub fn misclassified(&self, set: &str) -> Option<Misclassified> {
+        let path = self.files.predictions();
+        Misclassified::read(&path, set).ok().flatten()
     }
 
     /// Day and time of its last change, in UTC, as the file system tells.

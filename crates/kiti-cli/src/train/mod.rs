@@ -24,7 +24,7 @@ pub const COMMIT: Option<&str> = option_env!("KITI_COMMIT");
 /// Runs the command.
 pub fn run(arguments: &TrainArguments) -> Outcome {
     let interrupt = Interrupt::listen()?;
-    let recipe = recipe_choice::load(&arguments.recipe)?;
+    let recipe = recipe_choice::load_with_data(&arguments.recipe, arguments.data.as_deref())?;
     let device = arguments.device.open()?;
     let profile = arguments.recipe.profile.clone();
     let variant = recipe.residual.variant.name();
@@ -114,8 +114,12 @@ fn conclude(result: &RunResult, out: &Path, complete: bool) {
     } else {
         "finished"
     };
+    let waiting = result.cost.loading_share.map_or_else(String::new, |share| {
+        let percent = significant(100.0 * share, 2);
+        format!("\nwaited for data: {percent} % of the training time")
+    });
     output::line(format!(
-        "{state}; {} of the last epoch: {}\nmodel: {}",
+        "{state}; {} of the last epoch: {}{waiting}\nmodel: {}",
         result.measure.title(),
         errors.join(", "),
         out.join("model.safetensors").display()

@@ -4,6 +4,7 @@ mod automation;
 mod command_line;
 mod data;
 mod gas;
+mod images;
 mod interruption;
 mod program;
 mod reproduce;

@@ -298,6 +298,28 @@ fn remote(server: &Server, sha256: String) -> RemoteFile {
 }
 
 #[test]
+fn many_that_want_an_archive_at_once_fetch_it_once() {
+    let (server, directory) = (server(), tempfile::tempdir().unwrap());
+    let file = remote(&server, sha256(&large()));
+    let get = || {
+        download(
+            &file,
+            directory.path(),
+            RetryPolicy::default(),
+            &|_, _, _| {},
+        )
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(get)).collect();
+        for thread in threads {
+            let path = thread.join().unwrap().unwrap();
+            assert_eq!(fs::read(path).unwrap(), large());
+        }
+    });
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
 fn archives_are_resumed_verified_and_kept() {
     let policy = RetryPolicy {
         retries: 3,

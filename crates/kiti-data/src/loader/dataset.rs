@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::field_io::{Field, FieldData};
+use crate::vision::ChannelStatistics;
 use crate::{Error, Result};
 
 /// Where rows come from: memory, or a file that they are read from when they are asked for.
@@ -36,6 +37,16 @@ pub trait RowSource: fmt::Debug + Send + Sync {
 
     /// Length of every row, where they differ and a batch is as long as its longest.
     fn lengths(&self) -> Option<&[u32]> {
+        None
+    }
+
+    /// Names of the classes whose weights a row holds; none for other rows.
+    fn classes(&self) -> &[String] {
+        &[]
+    }
+
+    /// What the channels of a row were normalised by, where they were.
+    fn channel_statistics(&self) -> Option<&ChannelStatistics> {
         None
     }
 }
@@ -188,6 +199,14 @@ impl RowSource for RowRange {
     fn lengths(&self) -> Option<&[u32]> {
         let lengths = self.rows.lengths()?;
         lengths.get(self.first..self.first + self.count)
+    }
+
+    fn classes(&self) -> &[String] {
+        self.rows.classes()
+    }
+
+    fn channel_statistics(&self) -> Option<&ChannelStatistics> {
+        self.rows.channel_statistics()
     }
 }
 

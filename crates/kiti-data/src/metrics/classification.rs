@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Result};
 
 /// Bins of the calibration error.
-const CONFIDENCE_BINS: usize = 15;
+pub const CONFIDENCE_BINS: usize = 15;
 
 /// Scores of a classifier on a set of samples.
 ///
@@ -33,6 +33,32 @@ pub struct Classification {
     pub calibration_error: f64,
     /// Samples by class (row) and prediction (column).
     pub confusion: Vec<Vec<u64>>,
+}
+
+impl Classification {
+    /// The scores alone.
+    pub fn summary(&self) -> ClassificationSummary {
+        ClassificationSummary {
+            accuracy: self.accuracy,
+            top5: self.top5,
+            loss: self.loss,
+            calibration_error: self.calibration_error,
+        }
+    }
+}
+
+/// The scores of a [`Classification`] alone.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassificationSummary {
+    /// Share of samples that are predicted correctly.
+    pub accuracy: f64,
+    /// Share whose class is among the five most likely; none with fewer than six classes.
+    pub top5: Option<f64>,
+    /// Mean cross-entropy, in nats.
+    pub loss: f64,
+    /// Expected calibration error.
+    pub calibration_error: f64,
 }
 
 /// The prediction for one sample.

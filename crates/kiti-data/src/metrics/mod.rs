@@ -15,7 +15,7 @@ pub mod classification;
 mod norms;
 mod spectrum;
 
-pub use classification::{Classification, ClassificationMeter, Prediction};
+pub use classification::{Classification, ClassificationMeter, ClassificationSummary, Prediction};
 pub use norms::{Boundary, relative_h1, relative_l2};
 pub use spectrum::{ErrorSpectrum, error_spectrum};
 

@@ -104,6 +104,13 @@ impl LevelTable {
             .collect();
         Self { levels }
     }
+
+    /// Appends the normalised values of an image, whose channels are planes of `area` pixels.
+    pub(crate) fn extend(&self, pixels: &[u8], area: usize, values: &mut Vec<f32>) {
+        for (plane, levels) in pixels.chunks_exact(area).zip(&self.levels) {
+            values.extend(plane.iter().map(|&level| levels[usize::from(level)]));
+        }
+    }
 }
 
 /// What is done to one image.

@@ -55,8 +55,7 @@ impl CifarVariant {
             return self.read_parquet(path, &[path.to_owned()]);
         }
         if !path.exists() {
-            let source = std::io::ErrorKind::NotFound.into();
-            return Err(Error::io("read", path, source));
+            return Err(self.nothing_at(path, "nothing there"));
         }
         if path.is_dir() {
             let mut files = files_below(path)?;
@@ -261,14 +260,14 @@ impl CifarVariant {
     }
 
     fn nothing_at(self, path: &Path, found: &str) -> Error {
-        let archive = match self {
-            Self::Cifar10 => "cifar-10-binary.tar.gz",
-            Self::Cifar100 => "cifar-100-binary.tar.gz",
+        let (name, archive) = match self {
+            Self::Cifar10 => ("cifar10", "cifar-10-binary.tar.gz"),
+            Self::Cifar100 => ("cifar100", "cifar-100-binary.tar.gz"),
         };
         Error::NoDataset {
             path: path.to_owned(),
             expected: format!(
-                "{archive}, a folder with {} and {}, or the Hub's .parquet files",
+                "{archive} (`kiti data fetch {name}` gets it), a folder with {} and {}, or the Hub's .parquet files",
                 self.training_files().join(", "),
                 self.test_file()
             ),

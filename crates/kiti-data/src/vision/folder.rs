@@ -29,43 +29,103 @@ const TEST_FOLDERS: [&str; 5] = ["test", "val", "valid", "validation", "dev"];
 /// ```
 pub fn read(path: impl AsRef<Path>, size: Option<[usize; 2]>) -> Result<ImageSplits> {
     let path = path.as_ref();
-    let train = path.join("train");
-    let (train, test) = if train.is_dir() {
-        let test = TEST_FOLDERS
-            .iter()
-            .map(|name| path.join(name))
-            .find(|folder| folder.is_dir());
-        (train, test)
-    } else {
-        (path.to_owned(), None)
-    };
-    let mut classes = class_folders(&train)?;
-    if let Some(test) = &test {
-        classes.extend(class_folders(test)?);
-    }
-    let classes: Vec<String> = classes.into_iter().collect();
+    let files = ImageFiles::list(path)?;
     let mut size = size;
     let resize = size.is_some();
-    let train_images = read_split(&train, &classes, &mut size, resize)?;
-    let Some([height, width]) = size.filter(|_| !train_images.labels.is_empty()) else {
-        return Err(Error::NoDataset {
-            path: path.to_owned(),
-            expected: "PNG or JPEG files in a folder for each class, train/CLASS/*".to_owned(),
-            found: "none".to_owned(),
-        });
-    };
-    let test_images = match &test {
-        Some(test) => read_split(test, &classes, &mut size, resize)?,
-        None => Split::default(),
-    };
+    let train = read_split(&files.train, &mut size, resize)?;
+    let test = read_split(&files.test, &mut size, resize)?;
+    let [height, width] = size.unwrap_or_default();
     let images = |split: Split| {
         let size = [3, height, width];
-        Images::new(size, split.pixels, split.labels, classes.clone())
+        Images::new(size, split.pixels, split.labels, files.classes.clone())
     };
     Ok(ImageSplits {
-        train: images(train_images)?,
-        test: images(test_images)?,
+        train: images(train)?,
+        test: images(test)?,
     })
+}
+
+/// The image files of such a folder, not looked into yet.
+///
+/// ```
+/// use kiti_data::vision::folder::ImageFiles;
+///
+/// let directory = tempfile::tempdir()?;
+/// for name in ["cat/1.png", "dog/1.png", "dog/2.jpeg", "dog/notes.txt"] {
+///     let file = directory.path().join(name);
+///     std::fs::create_dir_all(file.parent().unwrap())?;
+///     std::fs::write(file, "")?;
+/// }
+/// let files = ImageFiles::list(directory.path())?;
+/// assert_eq!(files.classes, ["cat", "dog"]);
+/// assert_eq!(files.train_counts(), [1, 2]);
+/// assert_eq!(files.test_counts(), [0, 0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageFiles {
+    /// Names of the classes.
+    pub classes: Vec<String>,
+    train: Vec<Vec<PathBuf>>,
+    test: Vec<Vec<PathBuf>>,
+}
+
+impl ImageFiles {
+    /// Lists the image files of `path` by class.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::NoDataset`] without a training image.
+    pub fn list(path: &Path) -> Result<Self> {
+        let train = path.join("train");
+        let (train, test) = if train.is_dir() {
+            let test = TEST_FOLDERS
+                .iter()
+                .map(|name| path.join(name))
+                .find(|folder| folder.is_dir());
+            (train, test)
+        } else {
+            (path.to_owned(), None)
+        };
+        let mut classes = class_folders(&train)?;
+        if let Some(test) = &test {
+            classes.extend(class_folders(test)?);
+        }
+        let classes: Vec<String> = classes.into_iter().collect();
+        let listed = |folder: Option<&Path>| -> Result<Vec<Vec<PathBuf>>> {
+            let of_class = |class: &String| match folder.map(|folder| folder.join(class)) {
+                Some(folder) if folder.is_dir() => {
+                    let mut files = entries(&folder)?;
+                    files.retain(|file| is_image(file));
+                    Ok(files)
+                }
+                _ => Ok(Vec::new()),
+            };
+            classes.iter().map(of_class).collect()
+        };
+        let files = Self {
+            train: listed(Some(&train))?,
+            test: listed(test.as_deref())?,
+            classes,
+        };
+        if files.train.iter().all(Vec::is_empty) {
+            return Err(Error::NoDataset {
+                path: path.to_owned(),
+                expected: "PNG or JPEG files in a folder for each class, train/CLASS/*".to_owned(),
+                found: "none".to_owned(),
+            });
+        }
+        Ok(files)
+    }
+
+    /// Training images of each class.
+    pub fn train_counts(&self) -> Vec<usize> {
+        self.train.iter().map(Vec::len).collect()
+    }
+
+    /// Test images of each class.
+    pub fn test_counts(&self) -> Vec<usize> {
+        self.test.iter().map(Vec::len).collect()
+    }
 }
 
 #[derive(Default)]
@@ -75,22 +135,14 @@ struct Split {
 }
 
 fn read_split(
-    folder: &Path,
-    classes: &[String],
+    files: &[Vec<PathBuf>],
     size: &mut Option<[usize; 2]>,
     resize: bool,
 ) -> Result<Split> {
     let mut split = Split::default();
-    for (label, class) in classes.iter().enumerate() {
-        let class_folder = folder.join(class);
-        if !class_folder.is_dir() {
-            continue;
-        }
-        for file in entries(&class_folder)? {
-            if !is_image(&file) {
-                continue;
-            }
-            let mut picture = Picture::read(&file)?;
+    for (label, files) in files.iter().enumerate() {
+        for file in files {
+            let mut picture = Picture::read(file)?;
             let expected = *size.get_or_insert(picture.size());
             if resize {
                 picture = picture.filling(expected);
@@ -98,7 +150,7 @@ fn read_split(
                 let [height, width] = expected;
                 let [own_height, own_width] = picture.size();
                 return Err(Error::Sample {
-                    path: file,
+                    path: file.clone(),
                     place: "the whole image".to_owned(),
                     expected: format!(
                         "{width} x {height} pixels like the first, or a size to bring all to"

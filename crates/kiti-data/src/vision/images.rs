@@ -1,5 +1,6 @@
 //! Pixels and labels in memory.
 
+use kiti_kinetics::rng::{Stream, derive_seed};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -182,7 +183,66 @@ impl Images {
     }
 }
 
+/// How many of `count` images of a class are set aside as a share of them: at least one, and never all.
+///
+/// ```
+/// use kiti_data::vision::images::held_out;
+/// assert_eq!([0, 1, 2, 3, 10].map(|count| held_out(count, 0.2)), [0, 0, 1, 1, 2]);
+/// ```
+pub fn held_out(count: usize, share: f64) -> usize {
+    let wanted = (count as f64 * share).round() as usize;
+    wanted.max(1).min(count.saturating_sub(1))
+}
+
 impl ImageSplits {
+    /// Sets aside a share of the training images of each class as test images, chosen by `seed`, where there are no test
+    /// images.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a share that is not between 0 and 1.
+    ///
+    /// ```
+    /// use kiti_data::vision::{ImageSplits, Images};
+    ///
+    /// let classes = vec!["dark".to_owned(), "light".to_owned()];
+    /// let images = Images::new([1, 1, 1], (0..20).collect(), [0, 1].repeat(10), classes.clone())?;
+    /// let all = ImageSplits { train: images, test: Images::empty([1, 1, 1], classes) };
+    /// let splits = all.with_test_images(0.2, 7)?;
+    /// assert_eq!((splits.train.label_counts(), splits.test.label_counts()), (vec![8, 8], vec![2, 2]));
+    /// # Ok::<(), kiti_data::Error>(())
+    /// ```
+    pub fn with_test_images(self, share: f64, seed: u64) -> Result<Self> {
+        if !(share > 0.0 && share < 1.0) {
+            return Err(Error::Setting {
+                key: "test_share",
+                found: share.to_string(),
+                expected: "a number between 0 and 1",
+            });
+        }
+        if !self.test.is_empty() {
+            return Ok(self);
+        }
+        let seed = derive_seed(seed, "images/split");
+        let (mut train, mut test) = (Vec::new(), Vec::new());
+        for class in 0..self.train.classes.len() as u32 {
+            let labels = self.train.labels.iter().enumerate();
+            let mut own: Vec<usize> = labels
+                .filter(|(_, label)| **label == class)
+                .map(|(image, _)| image)
+                .collect();
+            Stream::new(seed, [class, 0, 0]).shuffle(&mut own);
+            let count = held_out(own.len(), share);
+            test.extend_from_slice(&own[..count]);
+            train.extend_from_slice(&own[count..]);
+        }
+        train.sort_unstable();
+        test.sort_unstable();
+        Ok(Self {
+            test: self.train.select(&test),
+            train: self.train.select(&train),
+        })
+    }
+
     /// The splits by name, `train` first.
     pub fn named(&self) -> [(&'static str, &Images); 2] {
         [("train", &self.train), ("test", &self.test)]

@@ -159,10 +159,17 @@ impl Picture {
 
     /// The middle of the image with the proportions of `size`, at that size.
     pub fn filling(&self, size: [usize; 2]) -> Self {
+        self.middle(size, 1.0)
+    }
+
+    /// As [`filling`](Self::filling), of a middle that is smaller by the factor `share` along both edges.
+    pub fn middle(&self, size: [usize; 2], share: f64) -> Self {
         let [height, width] = self.size;
-        // The largest part of these proportions: all of one edge.
+        // The largest part of these proportions has all of one edge.
         let part_height = (width * size[0] / size[1].max(1)).clamp(1, height);
         let part_width = (height * size[1] / size[0].max(1)).clamp(1, width);
+        let shared = |edge: usize| ((edge as f64 * share).round() as usize).clamp(1, edge);
+        let (part_height, part_width) = (shared(part_height), shared(part_width));
         let (top, left) = ((height - part_height) / 2, (width - part_width) / 2);
         let mut pixels = Vec::with_capacity(3 * part_height * part_width);
         for plane in self.pixels.chunks_exact(height * width) {
@@ -248,6 +255,8 @@ mod tests {
         let image = grey([6, 2], |y, _| y as u8);
         assert_eq!(image.filling([2, 2]).pixels()[..4], [2, 2, 3, 3]);
         assert_eq!(image.filling([1, 1]).size(), [1, 1]);
+        let image = grey([6, 8], |_, x| x as u8);
+        assert_eq!(image.middle([2, 2], 1.0 / 3.0).pixels()[..4], [3, 4, 3, 4]);
     }
 
     fn png(color: ColorType, content: &[u8]) -> Vec<u8> {

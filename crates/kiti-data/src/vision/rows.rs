@@ -51,6 +51,7 @@ pub fn image_rows(
     let inputs = PixelRows {
         images: Arc::clone(&images),
         table: LevelTable::new(statistics),
+        statistics: statistics.clone(),
         augment: augment.clone(),
     };
     let targets = ClassRows {
@@ -64,6 +65,7 @@ pub fn image_rows(
 struct PixelRows {
     images: Arc<Images>,
     table: LevelTable,
+    statistics: ChannelStatistics,
     augment: AugmentConfig,
 }
 
@@ -106,6 +108,10 @@ impl RowSource for PixelRows {
             mixing.apply(&mut pixels, channels * height * width);
         }
         self.field(rows, pixels)
+    }
+
+    fn channel_statistics(&self) -> Option<&ChannelStatistics> {
+        Some(&self.statistics)
     }
 }
 
@@ -151,6 +157,10 @@ impl RowSource for ClassRows {
             mixing.apply(&mut weights, self.images.classes().len());
         }
         self.field(rows, weights)
+    }
+
+    fn classes(&self) -> &[String] {
+        self.images.classes()
     }
 }
 

@@ -17,7 +17,8 @@ use candle::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 pub use model_file::{
-    METADATA_KEY, describe_model, load_model, load_weights, locate_model, save_model,
+    METADATA_KEY, describe_model, load_described_model, load_model, load_weights, locate_model,
+    save_model,
 };
 pub(crate) use strict::StrictTensors;
 

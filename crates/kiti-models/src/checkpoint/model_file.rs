@@ -42,12 +42,21 @@ pub fn save_model(
 /// [`Error::Io`], [`Error::Corrupt`] for a truncated or corrupt file or one that does not say what it is,
 /// [`Error::Tensors`] with every missing, unexpected and mis-shaped tensor.
 pub fn load_model(path: &Path, device: &Device) -> Result<Model> {
+    Ok(load_described_model(path, device)?.1)
+}
+
+/// As [`load_model`], with what the file says of the model.
+///
+/// # Errors
+///
+/// Those of [`load_model`].
+pub fn load_described_model(path: &Path, device: &Device) -> Result<(ModelDescription, Model)> {
     let path = locate_model(path)?;
     let (description, tensors) = read_model(&path, device)?;
     let strict = StrictTensors::new(tensors);
     let model = Model::new(&description, strict.builder(device))?;
     strict.finish().map_err(Error::tensors(&path))?;
-    Ok(model)
+    Ok((description, model))
 }
 
 /// Overwrites the variables of `store` with the weights of a file, provided that the file holds the model

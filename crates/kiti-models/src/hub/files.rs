@@ -109,8 +109,9 @@ impl Source<'_> {
 }
 
 impl PretrainedFiles {
-    /// The files of `name_or_path`: a folder, or a repository of the Hub, from which those are fetched that are not in the
-    /// cache; `observer` hears of each. A name that is both a folder and a repository is the folder.
+    /// The files of `name_or_path`: a folder, a `.safetensors` file of weights alone, or a repository of the Hub, from which
+    /// those are fetched that are not in the cache; `observer` hears of each. A name that is both a folder and a repository
+    /// is the folder.
     ///
     /// # Errors
     ///
@@ -124,6 +125,9 @@ impl PretrainedFiles {
         let folder = Path::new(name_or_path);
         if folder.is_dir() {
             return Self::from_source(&Source::Folder(folder));
+        }
+        if folder.extension().is_some_and(|end| end == "safetensors") {
+            return Ok(Self::of_weights(folder));
         }
         let hub = Hub::new(HubSettings::from_environment()?);
         Self::on_hub(hub, name_or_path, revision, observer)
@@ -146,6 +150,15 @@ impl PretrainedFiles {
             revision: revision.unwrap_or("main"),
             observer,
         })
+    }
+
+    /// A file of weights without a configuration: good for a model whose sizes are known.
+    fn of_weights(path: &Path) -> Self {
+        Self {
+            config: path.to_path_buf(),
+            weights: vec![Shard::whole(path.to_path_buf())],
+            tokenizer: None,
+        }
     }
 
     fn from_source(source: &Source<'_>) -> Result<Self> {
@@ -207,6 +220,10 @@ impl PretrainedFiles {
 
     pub(super) fn config_path(&self) -> &Path {
         &self.config
+    }
+
+    pub(super) fn config_text(&self) -> Result<Vec<u8>> {
+        read_text(&self.config)
     }
 
     pub(super) fn weights(&self) -> &[Shard] {

@@ -12,6 +12,7 @@
 
 mod architecture;
 mod files;
+mod images;
 mod names;
 mod weights;
 

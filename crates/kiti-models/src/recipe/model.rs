@@ -36,6 +36,9 @@ pub struct ResNetSection {
     pub network: ResNetConfig,
     /// Particles of each stage.
     pub stages: StageResiduals,
+    /// The checkpoint that training begins from: a `.safetensors` file with torchvision's names, a folder or a repository
+    /// of the Hub; empty for random weights.
+    pub pretrained: String,
 }
 
 /// BERT, where it begins, and which of its additions are the recipe's residual.
@@ -187,8 +190,15 @@ impl ModelSection {
                 vec![1, grid.iter().product(), config.width]
             }
             Self::Resnet(section) => {
-                let stages = section.network.blocks.len();
-                return section.stages.residuals(residual, stages).map(|_| ());
+                let image = [grid[0], grid.get(1).copied().unwrap_or(1)];
+                let shapes = section.network.stage_shapes(image);
+                let residuals = section.stages.residuals(residual, shapes.len())?;
+                for (residual, [channels, rows, columns]) in residuals.into_iter().zip(shapes) {
+                    if let ResidualConfig::Kinetic(config) = residual {
+                        KineticResidual::new(config, 0)?.layout(&[1, channels, rows, columns])?;
+                    }
+                }
+                return Ok(());
             }
             Self::Bert(section) => {
                 return section
@@ -267,14 +277,21 @@ impl ModelSection {
     ///
     /// Those of [`from_pretrained`](crate::hub::from_pretrained).
     pub fn begin_from_checkpoint(&self, store: &VarStore) -> Result<()> {
-        let Self::Bert(section) = self else {
-            return Ok(());
+        let (name, architecture) = match self {
+            Self::Bert(section) => (
+                &section.pretrained,
+                Architecture::Bert(section.encoder.clone()),
+            ),
+            Self::Resnet(section) => (
+                &section.pretrained,
+                Architecture::ResNet(section.network.clone()),
+            ),
+            Self::Fno(_) | Self::Oformer(_) => return Ok(()),
         };
-        if section.pretrained.is_empty() {
-            return Ok(());
+        if !name.is_empty() {
+            let files = PretrainedFiles::locate(name, None, &|_, _, _| {})?;
+            files.load_into(&architecture, store)?;
         }
-        let files = PretrainedFiles::locate(&section.pretrained, None, &|_, _, _| {})?;
-        files.load_into(&Architecture::Bert(section.encoder.clone()), store)?;
         Ok(())
     }
 }

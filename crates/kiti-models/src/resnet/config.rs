@@ -167,6 +167,20 @@ impl ResNetConfig {
         sizes
     }
 
+    /// Channels, rows and columns of the features of each stage, of images of `[rows, columns]`.
+    pub(crate) fn stage_shapes(&self, image: [usize; 2]) -> Vec<[usize; 3]> {
+        let halvings = match self.stem {
+            Stem::Cifar => 0,
+            Stem::Imagenet => 2,
+        };
+        let of_stage = |stage: usize| {
+            let halved = |edge: usize| (0..halvings + stage).fold(edge, |edge, _| edge.div_ceil(2));
+            let channels = (self.width << stage) * self.block.expansion();
+            [channels, halved(image[0]), halved(image[1])]
+        };
+        (0..self.blocks.len()).map(of_stage).collect()
+    }
+
     /// Channels that reach the linear layer.
     pub(super) fn features(&self) -> usize {
         (self.width << (self.blocks.len() - 1)) * self.block.expansion()

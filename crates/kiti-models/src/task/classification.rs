@@ -6,9 +6,10 @@ use candle::{D, DType, Device, Tensor};
 use kiti_data::Field;
 use kiti_data::loader::Dataset;
 use kiti_data::metrics::{Classification, ClassificationMeter};
+use kiti_data::vision::ImageInput;
 use kiti_nn::context::Context;
 
-use super::{FieldSets, Loss, Measure, TRAIN, Task};
+use super::{Evaluated, FieldSets, Loss, Measure, Misclassified, TRAIN, Task};
 use crate::bert::TokenBatch;
 use crate::diagnostics::FieldDiagnostics;
 use crate::model::{Model, ModelDescription};
@@ -29,9 +30,22 @@ pub struct ClassificationTask {
 impl ClassificationTask {
     /// The task of `recipe` on `sets`.
     pub fn new(recipe: &Recipe, sets: FieldSets) -> Self {
+        let mut description = ModelDescription::new(recipe.model.clone(), recipe.residual.config());
+        let train = sets.train();
+        description.classes = train.targets().classes().to_vec();
+        let statistics = train.inputs().channel_statistics();
+        if let (Some(statistics), [_, height, width]) =
+            (statistics, &train.inputs().row_shape()[..])
+        {
+            description.image = Some(ImageInput {
+                size: [*height, *width],
+                middle: 1.0,
+                statistics: statistics.clone(),
+            });
+        }
         Self {
             sets,
-            description: ModelDescription::new(recipe.model.clone(), recipe.residual.config()),
+            description,
             evaluation_batch: recipe.evaluation.batch_size,
         }
     }
@@ -41,7 +55,22 @@ impl ClassificationTask {
     /// # Errors
     ///
     /// Samples that cannot be read or do not fit the model.
-    pub fn scores(&self, model: &Model, data: &Dataset, device: &Device) -> Result<Classification> {
+    pub fn scores_on(
+        &self,
+        model: &Model,
+        data: &Dataset,
+        device: &Device,
+    ) -> Result<Classification> {
+        Ok(self.measured(model, data, device)?.1.result())
+    }
+
+    /// The rows of a set in the order of the meter's samples, and the meter.
+    fn measured(
+        &self,
+        model: &Model,
+        data: &Dataset,
+        device: &Device,
+    ) -> Result<(Vec<usize>, ClassificationMeter)> {
         let classes = self.description.model.out_channels();
         let mut meter = ClassificationMeter::new(classes);
         let size = self.evaluation_batch.max(1);
@@ -58,7 +87,11 @@ impl ClassificationTask {
             let logits = logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
             meter.add(&logits, &labels)?;
         }
-        Ok(meter.result())
+        Ok((order, meter))
+    }
+
+    fn test_sets(&self) -> impl Iterator<Item = (&str, &Dataset)> {
+        self.sets.iter().filter(|(name, _)| *name != TRAIN)
     }
 }
 
@@ -146,12 +179,24 @@ impl Task for ClassificationTask {
 
     /// The share of wrong predictions on every set; the training samples are evaluated unchanged.
     fn evaluate(&self, model: &Model, device: &Device) -> Result<BTreeMap<String, f64>> {
-        let mut results = BTreeMap::new();
+        Ok(self.evaluate_with_scores(model, device)?.0)
+    }
+
+    fn evaluate_with_scores(&self, model: &Model, device: &Device) -> Result<Evaluated> {
+        let (mut rates, mut summaries) = (BTreeMap::new(), BTreeMap::new());
         for (name, data) in self.sets.iter() {
-            let scores = self.scores(model, data, device)?;
-            results.insert(name.to_owned(), 1.0 - scores.accuracy);
+            let scores = self.scores_on(model, data, device)?;
+            rates.insert(name.to_owned(), 1.0 - scores.accuracy);
+            summaries.insert(name.to_owned(), scores.summary());
         }
-        Ok(results)
+        Ok((rates, summaries))
+    }
+
+    fn scores(&self, model: &Model, device: &Device) -> Result<BTreeMap<String, Classification>> {
+        let scored = |(name, data): (&str, &Dataset)| {
+            Ok((name.to_owned(), self.scores_on(model, data, device)?))
+        };
+        self.test_sets().map(scored).collect()
     }
 
     /// None: there are no fields.
@@ -159,25 +204,18 @@ impl Task for ClassificationTask {
         Ok(BTreeMap::new())
     }
 
-    /// Of every set but the training samples: `SET.confusion`, samples by class and prediction, and `SET.scores`: accuracy, share
-    /// among the five most likely (NaN with fewer than six classes), loss, calibration error, number of samples.
+    /// Of every set of images but the training samples: those that the model is surest and wrong about, see
+    /// [`Misclassified`].
     fn predictions(&self, model: &Model, device: &Device) -> Result<BTreeMap<String, Field>> {
         let mut arrays = BTreeMap::new();
-        for (name, data) in self.sets.iter().filter(|(name, _)| *name != TRAIN) {
-            let scores = self.scores(model, data, device)?;
-            let classes = scores.confusion.len();
-            let counts = scores.confusion.concat();
-            let counts = counts.into_iter().map(|count| count as f64).collect();
-            let values = vec![
-                scores.accuracy,
-                scores.top5.unwrap_or(f64::NAN),
-                scores.loss,
-                scores.calibration_error,
-                scores.samples as f64,
-            ];
-            let confusion = Field::from_f64(vec![classes, classes], counts)?;
-            arrays.insert(format!("{name}.confusion"), confusion);
-            arrays.insert(format!("{name}.scores"), Field::from_f64(vec![5], values)?);
+        for (name, data) in self.test_sets() {
+            if data.inputs().channel_statistics().is_none() {
+                continue;
+            }
+            let (order, meter) = self.measured(model, data, device)?;
+            if let Some(found) = Misclassified::surest(data, &order, meter.predictions())? {
+                arrays.extend(found.into_arrays(name)?);
+            }
         }
         Ok(arrays)
     }

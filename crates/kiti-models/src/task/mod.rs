@@ -3,6 +3,7 @@
 mod classification;
 mod field_sets;
 mod fields;
+mod misclassified;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,6 +12,7 @@ use candle::{Device, Tensor};
 use kiti_data::Field;
 use kiti_data::cache::Cache;
 use kiti_data::loader::Dataset;
+use kiti_data::metrics::{Classification, ClassificationSummary};
 use kiti_data::pde::Progress;
 use kiti_nn::context::Context;
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,7 @@ pub use classification::{ClassificationTask, logits};
 pub use field_sets::{FieldSets, TRAIN, VALIDATION};
 pub use fields::FieldTask;
 pub(crate) use fields::with_channels;
+pub use misclassified::Misclassified;
 
 use crate::Result;
 use crate::diagnostics::FieldDiagnostics;
@@ -68,6 +71,24 @@ pub trait Task: fmt::Debug + Send {
     /// Samples that cannot be read.
     fn evaluate(&self, model: &Model, device: &Device) -> Result<BTreeMap<String, f64>>;
 
+    /// The measure on every set, and where classes are told apart their scores on it, from one pass.
+    ///
+    /// # Errors
+    ///
+    /// Samples that cannot be read.
+    fn evaluate_with_scores(&self, model: &Model, device: &Device) -> Result<Evaluated> {
+        Ok((self.evaluate(model, device)?, BTreeMap::new()))
+    }
+
+    /// How the model tells classes apart on each test set, by name; none for other tasks.
+    ///
+    /// # Errors
+    ///
+    /// Samples that cannot be read.
+    fn scores(&self, _: &Model, _: &Device) -> Result<BTreeMap<String, Classification>> {
+        Ok(BTreeMap::new())
+    }
+
     /// How the model errs on each test set of fields, by name; none for other kinds of samples.
     ///
     /// # Errors
@@ -86,6 +107,12 @@ pub trait Task: fmt::Debug + Send {
     /// Samples that cannot be read.
     fn predictions(&self, model: &Model, device: &Device) -> Result<BTreeMap<String, Field>>;
 }
+
+/// The measure by set, and the scores of a classifier by set.
+pub type Evaluated = (
+    BTreeMap<String, f64>,
+    BTreeMap<String, ClassificationSummary>,
+);
 
 /// The loss of a batch.
 #[derive(Debug)]

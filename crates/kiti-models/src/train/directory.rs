@@ -163,7 +163,8 @@ impl RunDirectory {
             }
         }
         let files = RunFiles::new(folder);
-        if files.run().exists() {
+        // One that never began, for want of its data, is no run yet.
+        if files.run().exists() && !lasting(&files).is_empty() {
             check_same(&files, recipe, circumstances)?;
             if !resume {
                 return Err(Error::RunExists {
@@ -208,19 +209,23 @@ fn check_same(files: &RunFiles, recipe: &Recipe, circumstances: &Circumstances) 
     })
 }
 
-/// Files of a run without a run: somebody else's, not to be overwritten.
-fn refuse_strangers(files: &RunFiles) -> Result<()> {
-    let ours = [
+/// Names of what training has left so far.
+fn lasting(files: &RunFiles) -> Vec<String> {
+    [
         files.metrics(),
         files.checkpoints(),
         files.model(),
         files.result(),
-    ];
-    let found: Vec<String> = ours
-        .iter()
-        .filter(|path| path.exists())
-        .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
-        .collect();
+    ]
+    .iter()
+    .filter(|path| path.exists())
+    .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+    .collect()
+}
+
+/// Files of a run without a run: somebody else's, not to be overwritten.
+fn refuse_strangers(files: &RunFiles) -> Result<()> {
+    let found = lasting(files);
     if found.is_empty() {
         return Ok(());
     }

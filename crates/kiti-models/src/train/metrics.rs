@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use kiti_data::metrics::ClassificationSummary;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Error, Result};
@@ -33,6 +34,9 @@ pub struct EpochMetrics {
         deserialize_with = "numbers_or_null"
     )]
     pub evaluation: Option<BTreeMap<String, f64>>,
+    /// Scores of a classifier by set, in epochs with an evaluation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scores: BTreeMap<String, ClassificationSummary>,
     /// What the collisions of the epoch did, by kinetic layer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<LayerMetrics>,
@@ -73,6 +77,9 @@ pub struct EpochTiming {
     pub step_seconds: f64,
     /// Seconds of all optimiser steps.
     pub training_seconds: f64,
+    /// Seconds that training waited for batches; not known of runs before this was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loading_seconds: Option<f64>,
     /// Seconds of the evaluation, and of the loss without collisions.
     pub evaluation_seconds: f64,
     /// Seconds of the checkpoint before this one's.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use kiti_data::field_io;
+use kiti_data::metrics::Classification;
 use kiti_nn::condensation::{self, Measures};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,9 @@ pub struct RunResult {
     /// How the final model errs on each test set of fields.
     #[serde(default)]
     pub diagnostics: BTreeMap<String, FieldDiagnostics>,
+    /// How the final model tells classes apart on each test set of a classification.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scores: BTreeMap<String, Classification>,
     /// What it cost.
     pub cost: Cost,
     /// How condensed each weight is, beside the same weight before training and random numbers.
@@ -66,6 +70,9 @@ pub struct Cost {
     pub inference_flops: u64,
     /// Median seconds of an optimiser step over the epochs.
     pub step_seconds: f64,
+    /// Share of the training time that was spent waiting for batches; not known of runs before this was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loading_share: Option<f64>,
     /// Seconds of the whole run, interruptions left out.
     pub wall_seconds: f64,
     /// Largest resident memory of the process in bytes, where the caller measured it.
@@ -120,11 +127,13 @@ pub(super) fn write_all(session: &Session<'_>) -> Result<RunResult> {
         measure: session.task.measure(),
         last,
         diagnostics: session.task.diagnostics(&model, session.device)?,
+        scores: session.task.scores(&model, session.device)?,
         cost: Cost {
             parameters: session.store.parameter_count(),
             training_step_flops,
             inference_flops,
             step_seconds: median(&mut steps),
+            loading_share: loading_share(&timing),
             wall_seconds: session.elapsed(),
             peak_memory_bytes: None,
         },
@@ -156,6 +165,18 @@ fn condensation(session: &Session<'_>) -> Result<Vec<WeightCondensation>> {
             })
         })
         .collect()
+}
+
+/// Seconds of waiting for batches over those of waiting and training; none where an epoch does not tell.
+fn loading_share(timing: &[EpochTiming]) -> Option<f64> {
+    let waiting: Vec<f64> = timing
+        .iter()
+        .map(|epoch| epoch.loading_seconds)
+        .collect::<Option<_>>()?;
+    let waiting: f64 = waiting.iter().sum();
+    let training: f64 = timing.iter().map(|epoch| epoch.training_seconds).sum();
+    let share = waiting / (waiting + training);
+    share.is_finite().then_some(share)
 }
 
 /// The middle value, or the mean of the two middle ones; NaN of none.

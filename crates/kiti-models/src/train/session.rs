@@ -146,12 +146,14 @@ impl<'a> Session<'a> {
             let evaluated = self.evaluates(self.progress.epoch + 1);
             let diagnostics = Arc::new(LayerDiagnostics::default());
             let mut sums = EpochSums::default();
+            let mut waiting = Instant::now();
             let mut batches = self.loader.epoch(self.progress.epoch as u64);
             loop {
                 let together = batches
                     .by_ref()
                     .take(self.recipe.training.accumulation)
                     .collect::<kiti_data::Result<Vec<_>>>()?;
+                sums.loading_seconds += waiting.elapsed().as_secs_f64();
                 if together.is_empty() {
                     break;
                 }
@@ -169,6 +171,7 @@ impl<'a> Session<'a> {
                         step: self.progress.step,
                     });
                 }
+                waiting = Instant::now();
             }
             self.progress.epoch += 1;
             let (metrics, timing) = self.close_epoch(evaluated, &diagnostics, sums)?;
@@ -233,12 +236,13 @@ impl<'a> Session<'a> {
     ) -> Result<(EpochMetrics, EpochTiming)> {
         self.check_weights()?;
         let start = Instant::now();
-        let evaluation = match evaluated {
-            false => None,
-            true => Some(self.task.evaluate(&self.evaluated_model()?, self.device)?),
-        };
-        if let Some(evaluation) = &evaluation {
-            self.judge(evaluation);
+        let (mut evaluation, mut scores) = (None, BTreeMap::new());
+        if evaluated {
+            let model = self.evaluated_model()?;
+            let found = self.task.evaluate_with_scores(&model, self.device)?;
+            self.judge(&found.0);
+            evaluation = Some(found.0);
+            scores = found.1;
         }
         sums.evaluation_seconds += start.elapsed().as_secs_f64();
         let terms = sums.terms as f64;
@@ -250,6 +254,7 @@ impl<'a> Session<'a> {
             train_loss: sums.loss / terms,
             train_loss_without_collisions: (evaluated && kinetic).then(|| sums.plain_loss / terms),
             evaluation,
+            scores,
             layers: diagnostics
                 .take()
                 .into_iter()
@@ -267,6 +272,7 @@ impl<'a> Session<'a> {
             steps: sums.step_seconds.len() as u64,
             step_seconds: result::median(&mut sums.step_seconds.clone()),
             training_seconds: sums.step_seconds.iter().sum(),
+            loading_seconds: Some(sums.loading_seconds),
             evaluation_seconds: sums.evaluation_seconds,
             checkpoint_seconds: self.checkpoint_seconds,
             elapsed_seconds: self.progress.elapsed_seconds,

@@ -23,6 +23,7 @@ pub(super) struct EpochSums {
     pub(super) terms: usize,
     pub(super) learning_rate: f64,
     pub(super) step_seconds: Vec<f64>,
+    pub(super) loading_seconds: f64,
     pub(super) evaluation_seconds: f64,
 }
 

@@ -4,6 +4,7 @@ mod checkpoints;
 mod data_kinds;
 mod diagnostics;
 mod golden;
+mod image_checkpoints;
 mod images;
 mod minilm;
 mod models;

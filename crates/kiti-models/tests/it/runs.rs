@@ -279,6 +279,14 @@ fn a_folder_belongs_to_one_run() {
     fs::remove_file(out.join("run.json")).unwrap();
     let error = train(&recipe, &out, true).unwrap_err();
     assert!(matches!(error, Error::OtherRun { .. }), "{error}");
+
+    // One that never began, for want of its data, is replaced.
+    let never = scratch.path().join("never");
+    fs::create_dir(&never).unwrap();
+    for name in ["run.json", "recipe.toml"] {
+        fs::write(never.join(name), "of another recipe").unwrap();
+    }
+    assert_eq!(train(&recipe, &never, false).unwrap().last, first.last);
 }
 
 #[test]

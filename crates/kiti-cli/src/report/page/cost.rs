@@ -19,7 +19,8 @@ pub(super) fn section(experiment: &Experiment) -> Markup {
         p {
             "Operations are counted from the layers' sizes, not measured: those of one training step (forward, backward, one batch) "
             "and of one inference step (forward, one batch). In inference nothing collides, so all variants do the same work. "
-            "Seconds a step are the median measured on this machine and vary with what else it does; "
+            "Seconds a step are the median measured on this machine and vary with what else it does; waiting for data is the share of the "
+            "training time in which no step could begin because its batch was not ready; "
             "peak memory is that of a run's whole process."
         }
         (table(experiment).to_html())
@@ -45,6 +46,7 @@ pub(crate) fn table(experiment: &Experiment) -> Table {
         .number("operations, inference step")
         .number("time a step")
         .number("of additive")
+        .number("waiting for data")
         .number("peak memory")
         .number("training time")
         .number("steps to baseline's error")
@@ -86,6 +88,9 @@ pub(crate) fn table(experiment: &Experiment) -> Table {
                 step.zip(baseline).map(|(own, other)| own / other),
                 &|ratio| format!("{}\u{d7}", significant(ratio, 3)),
             ),
+            text(number(&|cost| cost.loading_share), &|share| {
+                format!("{} %", significant(100.0 * share, 2))
+            }),
             text(
                 number(&|cost| cost.peak_memory_bytes.map(|bytes| bytes as f64)),
                 &|count| bytes(count as u64),

@@ -1,5 +1,6 @@
 //! Training loss and test errors over epochs.
 
+use kiti_data::metrics::ClassificationSummary;
 use kiti_models::train::EpochMetrics;
 use maud::{Markup, html};
 
@@ -44,7 +45,31 @@ pub(crate) fn charts(experiment: &Experiment) -> Vec<LineChart> {
     });
     std::iter::once(loss)
         .chain(errors)
+        .chain(score_charts(experiment))
         .filter(|chart| !chart.series.is_empty())
+        .collect()
+}
+
+/// Cross entropy and calibration error of a classifier on each set of new samples.
+fn score_charts(experiment: &Experiment) -> Vec<LineChart> {
+    type Score = fn(&ClassificationSummary) -> f64;
+    let scores: [(&str, &str, Score); 2] = [
+        ("Cross entropy", "cross entropy, nats", |scores| scores.loss),
+        ("Calibration error", "calibration error", |scores| {
+            scores.calibration_error
+        }),
+    ];
+    let sets = experiment.test_sets();
+    scores
+        .into_iter()
+        .flat_map(|(title, label, score)| {
+            sets.iter().map(move |set| {
+                let title = format!("{title}: {}", set_title(set));
+                chart(experiment, title, label, &|epoch| {
+                    Some(score(epoch.scores.get(set)?))
+                })
+            })
+        })
         .collect()
 }
 

@@ -1,5 +1,6 @@
 //! report.html: one file that needs nothing else, for readers who have never heard of kinetic residuals.
 
+pub(super) mod classes;
 pub(super) mod collisions;
 mod condensation;
 pub(super) mod cost;
@@ -9,6 +10,7 @@ pub(super) mod headline;
 pub(super) mod predictions;
 mod settings;
 
+use kiti_models::task::Measure;
 use maud::{Markup, PreEscaped, html};
 
 use super::records::{Experiment, Run, utc};
@@ -25,19 +27,20 @@ pub fn page(experiment: &Experiment) -> String {
         "{} \u{2013} {} profile",
         experiment.title, experiment.profile
     );
-    let sections = [
+    let mut sections = vec![
         ("results", "Final errors", headline::section(experiment)),
         ("curves", "Learning curves", curves::section(experiment)),
-        (
-            "predictions",
-            "Predictions",
-            predictions::section(experiment),
-        ),
-        (
-            "errors",
-            "Where the errors lie",
-            errors::section(experiment),
-        ),
+    ];
+    if experiment.measure() == Measure::ErrorRate {
+        let classes = classes::section(experiment);
+        sections.push(("classes", "Classes and mistakes", classes));
+    } else {
+        let predictions = predictions::section(experiment);
+        sections.push(("predictions", "Predictions", predictions));
+        let errors = errors::section(experiment);
+        sections.push(("errors", "Where the errors lie", errors));
+    }
+    sections.extend([
         ("cost", "Cost", cost::section(experiment)),
         (
             "collisions",
@@ -50,7 +53,7 @@ pub fn page(experiment: &Experiment) -> String {
             condensation::section(experiment),
         ),
         ("settings", "Settings", settings::section(experiment)),
-    ];
+    ]);
     let body = html! {
         h1 { (title) }
         (introduction(experiment))
@@ -169,6 +172,7 @@ fn explain_set(set: &str) -> &'static str {
     match set {
         "train" => "The samples that the network was trained on, without collisions.",
         "validation" => "Training samples that were set aside.",
+        "test" => "New samples, none of which was trained on.",
         "long" => "New samples, predicted further in time than in training.",
         "64-published" => {
             "The test data as published: on the fine grid the source is only one cell wide, so it heats half as much as in training. \
@@ -186,6 +190,7 @@ pub(super) fn set_title(set: &str) -> String {
     match set {
         "train" => "Training samples".into(),
         "validation" => "Validation samples".into(),
+        "test" => "Test samples".into(),
         "long" => "New samples, longer roll-out".into(),
         "64-published" => "Grid of 64 points an axis, published source".into(),
         _ if is_resolution(set) => format!("New samples, grid of {set} points an axis"),

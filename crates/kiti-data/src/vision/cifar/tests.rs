@@ -1,6 +1,11 @@
 use std::fs::{self, File};
+use std::sync::Arc;
 
 use flate2::read::GzDecoder;
+use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 
 use super::*;
 
@@ -135,6 +140,64 @@ fn bad_batches_are_refused_by_name() {
         &|_, content: &mut Vec<u8>| content.clear(),
         &["none of its files", "parquet"],
     );
+}
+
+/// A Parquet file in the Hub's form.
+fn write_parquet(path: &Path, image: &[u8], label: i64) {
+    let schema = parse_message_type(
+        "message schema { required group img { required binary bytes; } required int64 label; }",
+    );
+    let properties = Arc::new(WriterProperties::builder().build());
+    let file = File::create(path).unwrap();
+    let schema = Arc::new(schema.unwrap());
+    let mut writer = SerializedFileWriter::new(file, schema, properties).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut images = group.next_column().unwrap().unwrap();
+    images
+        .typed::<ByteArrayType>()
+        .write_batch(&[ByteArray::from(image.to_vec())], None, None)
+        .unwrap();
+    images.close().unwrap();
+    let mut labels = group.next_column().unwrap().unwrap();
+    labels
+        .typed::<Int64Type>()
+        .write_batch(&[label], None, None)
+        .unwrap();
+    labels.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn images_of_another_size_and_labels_out_of_range_are_refused_by_row() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("train.parquet");
+    let png = |edge: u32| {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, edge, edge);
+        encoder.set_color(png::ColorType::Rgb);
+        let pixels = vec![9; (edge * edge * 3) as usize];
+        let mut writer = encoder.write_header().unwrap();
+        writer.write_image_data(&pixels).unwrap();
+        writer.finish().unwrap();
+        bytes
+    };
+    write_parquet(&path, &png(32), 3);
+    let images = CifarVariant::Cifar10.read(&path).unwrap().train;
+    assert_eq!((images.labels(), images.pixels(0)[0]), (&[3][..], 9));
+    for (image, label, word) in [
+        (png(33), 3, "one of 33 x 33"),
+        (b"no image".to_vec(), 3, "another format"),
+        (png(32), 10, "below 10"),
+        (png(32), -1, "below 10"),
+    ] {
+        write_parquet(&path, &image, label);
+        let message = CifarVariant::Cifar10.read(&path).unwrap_err().to_string();
+        assert!(
+            message.contains("row 0") && message.contains(word),
+            "{message}"
+        );
+    }
 }
 
 #[test]

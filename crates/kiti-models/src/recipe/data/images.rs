@@ -1,16 +1,20 @@
 //! Images with a class each.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kiti_data::Field;
 use kiti_data::cache::Cache;
 use kiti_data::pde::Observer;
-use kiti_data::vision::{AugmentConfig, CifarVariant, ImageSplits, Images, folder, image_rows};
+use kiti_data::vision::folder::{self, ImageFiles};
+use kiti_data::vision::images::held_out;
+use kiti_data::vision::{AugmentConfig, CifarVariant, ImageSplits, Images, image_rows};
 use kiti_kinetics::rng::{Stream, derive_seed};
 use serde::{Deserialize, Serialize};
 
 use super::{FieldExtent, FieldSource, Loaded, TestKey, TestSet};
+use crate::recipe::shape::join;
 use crate::{Error, Result};
 
 /// How images are stored.
@@ -41,6 +45,8 @@ pub struct ImagesSection {
     pub size: [usize; 2],
     /// Number of classes.
     pub classes: usize,
+    /// Share of the images of each class that is set aside for testing where the source has no test images.
+    pub test_share: f64,
     /// What is done to training images.
     pub augment: AugmentConfig,
     /// Seed of the choice of images: the same for every seed of training.
@@ -55,6 +61,7 @@ impl Default for ImagesSection {
             samples: 50_000,
             size: [32, 32],
             classes: 10,
+            test_share: 0.2,
             augment: AugmentConfig::default(),
             seed: 0,
         }
@@ -76,7 +83,55 @@ impl ImagesSection {
                 found: vec![classes],
             });
         }
-        Ok(splits)
+        Ok(splits.with_test_images(self.test_share, self.seed)?)
+    }
+
+    /// The keys of a recipe, with their values, by which it learns from the folder of images at `path` in place of its own:
+    /// classes and numbers of images are counted, none is decoded. With `bounded` no more images are taken than the recipe
+    /// takes of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] for a folder without images by class.
+    pub fn keys_of_folder(
+        &self,
+        path: &Path,
+        sets: &BTreeMap<String, TestSet>,
+        bounded: bool,
+    ) -> Result<Vec<(String, String)>> {
+        let files = ImageFiles::list(path)?;
+        let (train, test) = (files.train_counts(), files.test_counts());
+        let (mut train, mut test) = (train.iter().sum::<usize>(), test.iter().sum::<usize>());
+        if test == 0 {
+            let counts = files.train_counts().into_iter();
+            test = counts.map(|count| held_out(count, self.test_share)).sum();
+            train -= test;
+        }
+        let taken = |found: usize, own: usize| if bounded { found.min(own) } else { found };
+        let folder = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let folder = folder.file_name().unwrap_or_default().to_string_lossy();
+        let name = folder.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+        let classes = files.classes.len().to_string();
+        let mut keys = vec![
+            ("name".to_owned(), name),
+            (
+                "title".to_owned(),
+                format!("{folder}: images in {classes} classes"),
+            ),
+            ("data.format".to_owned(), "folder".to_owned()),
+            ("data.path".to_owned(), path.display().to_string()),
+            ("data.classes".to_owned(), classes.clone()),
+            ("model.network.classes".to_owned(), classes),
+            (
+                "data.samples".to_owned(),
+                taken(train, self.samples).to_string(),
+            ),
+        ];
+        for (name, set) in sets {
+            let key = join(&join("evaluation.sets", name), "samples");
+            keys.push((key, taken(test, self.samples(Some(set))).to_string()));
+        }
+        Ok(keys)
     }
 
     fn samples(&self, set: Option<&TestSet>) -> usize {
@@ -127,6 +182,13 @@ impl FieldSource for ImagesSection {
                 key: "data.size",
                 found: format!("{:?}", self.size),
                 expected: "two numbers from 1 to 4096; [32, 32] for CIFAR",
+            });
+        }
+        if !(self.test_share > 0.0 && self.test_share < 1.0) {
+            return Err(Error::ModelConfig {
+                key: "data.test_share",
+                found: self.test_share.to_string(),
+                expected: "a number between 0 and 1",
             });
         }
         Ok(self.augment.validate()?)
