@@ -29,12 +29,11 @@ pub fn run(arguments: &TrainArguments) -> Outcome {
     let profile = arguments.recipe.profile.clone();
     let variant = recipe.residual.variant.name();
     let out = arguments.out.clone().unwrap_or_else(|| {
-        Path::new("runs").join(recipe_choice::run_folder(
-            &recipe.name,
-            profile.as_deref(),
-            variant,
-            arguments.seed,
-        ))
+        let experiment = match &profile {
+            Some(profile) => format!("{}-{profile}", recipe.name),
+            None => recipe.name.clone(),
+        };
+        Path::new("runs").join(recipe_choice::run_folder(&experiment, variant, arguments.seed))
     });
     let options = TrainOptions {
         seed: arguments.seed,

@@ -1,13 +1,14 @@
 //! report.html: one file that needs nothing else, for readers who have never heard of kinetic residuals.
 
 pub(super) mod collisions;
+pub(super) mod comparison;
 mod condensation;
 pub(super) mod cost;
 pub(super) mod curves;
 pub(super) mod errors;
 pub(super) mod headline;
 pub(super) mod predictions;
-mod settings;
+pub(super) mod settings;
 
 use maud::{Markup, PreEscaped, html};
 
@@ -22,11 +23,21 @@ type Drawn = Result<String, Box<dyn std::error::Error + Send + Sync>>;
 /// The whole page.
 pub fn page(experiment: &Experiment) -> String {
     let title = format!(
-        "{} \u{2013} {} profile",
-        experiment.title, experiment.profile
+        "{} \u{2013} {} profile{}",
+        experiment.title,
+        experiment.profile,
+        experiment
+            .ablated
+            .as_ref()
+            .map_or_else(String::new, |key| format!(", by {key}"))
     );
     let sections = [
         ("results", "Final errors", headline::section(experiment)),
+        (
+            "comparison",
+            "Errors beside collisions",
+            comparison::section(experiment),
+        ),
         ("curves", "Learning curves", curves::section(experiment)),
         (
             "predictions",
