@@ -1,4 +1,4 @@
-"""Times whole training steps of Fourier neural operators in PyTorch, to compare kiti-nn with.
+"""Times whole training steps of Fourier neural operators in PyTorch, and an inference, to compare kiti-nn with.
 
 Standard FNO code: torch.fft, einsum over complex weights, 1x1 convolutions, Adam. Prints one JSON object with
 the milliseconds of a step (median and minimum) for each case. Needs only torch; no test runs it.
@@ -76,8 +76,10 @@ class Fno(nn.Module):
         return self.project2(self.activation(self.project1(x)))
 
 
+FNO_2D = dict(grid=(64, 64), in_channels=10, width=20, modes=12, activation=F.gelu)
 CASES = {
-    "fno2d": dict(grid=(64, 64), in_channels=10, width=20, modes=12, activation=F.gelu),
+    "fno2d": FNO_2D,
+    "fno2d-inference": FNO_2D,
     "heat": dict(grid=(32, 32), in_channels=10, width=20, modes=12, activation=F.gelu),
     "fno1d": dict(grid=(1024,), in_channels=1, width=64, modes=16, activation=F.relu),
 }
@@ -87,21 +89,33 @@ def time_case(name, seconds):
     case = CASES[name]
     torch.manual_seed(0)
     model = Fno(len(case["grid"]), case["in_channels"], case["width"], case["modes"], 4, 128, case["activation"])
+    if name.endswith("-inference"):
+        x = torch.randn(1, *case["grid"], case["in_channels"])
+        return timed(lambda: model(x), seconds, torch.inference_mode())
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=1e-4)
     x = torch.randn(20, *case["grid"], case["in_channels"])
     y = torch.randn(20, *case["grid"], 1)
-    times = []
-    end = time.perf_counter() + seconds
-    while len(times) < 5 or time.perf_counter() < end:
-        start = time.perf_counter()
+
+    def step():
         optimizer.zero_grad()
         difference = (model(x) - y).reshape(20, -1).norm(dim=1)
         loss = (difference / y.reshape(20, -1).norm(dim=1)).mean()
         loss.backward()
         optimizer.step()
-        times.append(1000 * (time.perf_counter() - start))
+        assert math.isfinite(loss.item())
+
+    return timed(step, seconds, torch.enable_grad())
+
+
+def timed(work, seconds, mode):
+    times = []
+    end = time.perf_counter() + seconds
+    with mode:
+        while len(times) < 5 or time.perf_counter() < end:
+            start = time.perf_counter()
+            work()
+            times.append(1000 * (time.perf_counter() - start))
     times = times[2:]
-    assert math.isfinite(loss.item())
     return {"median_ms": round(statistics.median(times), 2), "min_ms": round(min(times), 2), "steps": len(times)}
 
 

@@ -48,6 +48,10 @@ pub struct Arguments {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 
+    /// Train with each of these values of one key of [residual], in a folder EXPERIMENT-PROFILE-KEY of their own
+    #[arg(long, value_name = "KEY=A,B")]
+    ablate: Option<String>,
+
     /// Name the experiments, their profiles and variants, and run nothing
     #[arg(long)]
     list: bool,

@@ -242,7 +242,7 @@ pub struct VerifyArguments {
 pub enum BenchTopic {
     /// One kinetic step, forward and backward.
     Kinetic,
-    /// Whole training steps: Fourier neural operators, ResNet, BERT, GPT-2.
+    /// Whole training steps: Fourier neural operators, ResNet, BERT, GPT-2; an inference.
     Models,
     /// The heat experiment's training step with every residual.
     Heat,
@@ -495,6 +495,7 @@ pub struct HeatArguments {
   kiti reproduce                                        # heat, quick: minutes on two cores
   kiti reproduce heat --profile smoke --variants all    # every residual for a few steps
   kiti reproduce heat --profile paper --seeds 5 --jobs 2
+  kiti reproduce heat --variants additive,elastic --ablate residual.collision_coefficient=0,0.5,0.9
 
 Stopped at any moment, the same command goes on where it was and ends with the same bits.")]
 pub struct ReproduceArguments {
@@ -530,6 +531,10 @@ pub struct ReproduceArguments {
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
     pub set: Vec<(String, String)>,
 
+    /// Train with each of these values of one key of [residual], in a folder EXPERIMENT-PROFILE-KEY of their own
+    #[arg(long, value_name = "KEY=A,B", value_parser = ablation)]
+    pub ablate: Option<Ablation>,
+
     /// Name the experiments, their profiles and variants, and run nothing
     #[arg(long)]
     pub list: bool,
@@ -545,6 +550,42 @@ pub struct ReportArguments {
     /// Write the tables as a page of documentation too, with pictures beside it, e.g. docs/results.md
     #[arg(long, value_name = "FILE.md")]
     pub docs: Option<PathBuf>,
+}
+
+/// A key of `[residual]` and the values that it is given in turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ablation {
+    /// The dotted key.
+    pub key: String,
+    /// Its values, as texts that can name a folder.
+    pub values: Vec<String>,
+}
+
+/// Splits `KEY=A,B`.
+fn ablation(text: &str) -> Result<Ablation, String> {
+    let (key, values) = key_and_value(text)?;
+    if !key.starts_with("residual.") {
+        return Err(format!("expected a key of [residual], found `{key}`"));
+    }
+    if key == "residual.variant" {
+        return Err("residuals are compared by --variants".to_owned());
+    }
+    let values: Vec<String> = values
+        .split(',')
+        .map(|value| value.trim().to_owned())
+        .collect();
+    let names_a_folder = |value: &String| {
+        !value.is_empty()
+            && value
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte))
+    };
+    if values.len() < 2 || !values.iter().all(names_a_folder) {
+        return Err(format!(
+            "expected at least two numbers or names with commas between them, found `{text}`"
+        ));
+    }
+    Ok(Ablation { key, values })
 }
 
 /// Splits `KEY=VALUE`.
@@ -612,6 +653,11 @@ mod tests {
             "kiti train heat --device gpu",
             "kiti reproduce --seeds 0",
             "kiti reproduce --jobs 0",
+            "kiti reproduce --ablate residual.divisions",
+            "kiti reproduce --ablate residual.divisions=4",
+            "kiti reproduce --ablate residual.divisions=4,../8",
+            "kiti reproduce --ablate residual.variant=additive,elastic",
+            "kiti reproduce --ablate training.epochs=1,2",
             "kiti bench everything",
             "kiti predict run",
             "kiti predict run --input a.npy",

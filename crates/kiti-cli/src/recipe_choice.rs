@@ -53,13 +53,7 @@ pub fn variant(name: &str) -> Outcome<Variant> {
         .map_err(|error: kiti_nn::Error| Failure::refused(error.to_string()))
 }
 
-/// `<recipe>-<profile>/<variant>/seed-<seed>`: where a run lies among others.
-pub fn run_folder(recipe: &str, profile: Option<&str>, variant: &str, seed: u64) -> PathBuf {
-    let experiment = match profile {
-        Some(profile) => format!("{recipe}-{profile}"),
-        None => recipe.to_owned(),
-    };
-    [experiment, variant.to_owned(), format!("seed-{seed}")]
-        .iter()
-        .collect()
+/// `<experiment>/<arm>/seed-<seed>`: where a run lies among others.
+pub fn run_folder(experiment: &str, arm: &str, seed: u64) -> PathBuf {
+    [experiment, arm, &format!("seed-{seed}")].iter().collect()
 }

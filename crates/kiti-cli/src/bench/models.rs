@@ -1,4 +1,4 @@
-//! Whole training steps: forward, loss, backward, optimiser.
+//! Whole training steps: forward, loss, backward, optimiser; and an inference.
 
 use candle::{DType, Device, Tensor};
 use kiti_kinetics::rng::Stream;
@@ -22,14 +22,16 @@ use crate::failure::Outcome;
 #[derive(Debug, Clone, Copy)]
 enum Model {
     Fno2d,
+    Fno2dInference,
     Fno1d,
     ResNet { batch: usize },
     Bert { dropout: f64 },
     Gpt2,
 }
 
-const MODELS: [(&str, Model); 7] = [
+const MODELS: [(&str, Model); 8] = [
     ("fno2d", Model::Fno2d),
+    ("fno2d-inference", Model::Fno2dInference),
     ("fno1d", Model::Fno1d),
     ("resnet18-32", Model::ResNet { batch: 32 }),
     ("resnet18-128", Model::ResNet { batch: 128 }),
@@ -48,15 +50,12 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 pub fn measure(device: &Device, seconds: f64, only: &str) -> Outcome<Vec<Measurement>> {
     let mut rows = Vec::new();
     for (name, model) in MODELS.into_iter().filter(|(name, _)| name.contains(only)) {
-        let mut variants = vec![Variant::Additive, Variant::Reflection];
-        if matches!(model, Model::Fno2d | Model::ResNet { .. }) {
-            variants.push(Variant::PublishedFree);
-        }
-        let mut steps = variants
+        let variants = model.variants();
+        let mut works = variants
             .iter()
-            .map(|variant| model.training_step(*variant, device))
+            .map(|variant| model.work(*variant, device))
             .collect::<Outcome<Vec<_>>>()?;
-        for (variant, timing) in variants.iter().zip(in_turn(seconds, &mut steps)?) {
+        for (variant, timing) in variants.iter().zip(in_turn(seconds, &mut works)?) {
             let mut row = Measurement::new(name, variant.name(), timing);
             row.reference = (*variant != Variant::Additive).then_some("additive");
             rows.push(row.with_note(model.note()));
@@ -66,9 +65,20 @@ pub fn measure(device: &Device, seconds: f64, only: &str) -> Outcome<Vec<Measure
 }
 
 impl Model {
+    /// The residuals that it is timed with; in inference all are the addition.
+    fn variants(self) -> &'static [Variant] {
+        use Variant::{Additive, PublishedFree, Reflection};
+        match self {
+            Self::Fno2dInference => &[Additive],
+            Self::Fno2d | Self::ResNet { .. } => &[Additive, Reflection, PublishedFree],
+            Self::Fno1d | Self::Bert { .. } | Self::Gpt2 => &[Additive, Reflection],
+        }
+    }
+
     fn note(self) -> &'static str {
         match self {
             Self::Fno2d => "20 x 64 x 64, width 20, modes 12, GELU, Adam",
+            Self::Fno2dInference => "1 x 64 x 64, width 20, modes 12, GELU, forward only",
             Self::Fno1d => "20 x 1024, width 64, modes 16, ReLU, Adam",
             Self::ResNet { .. } => "3 x 32 x 32, SGD",
             Self::Bert { .. } => "MiniLM-L6, 16 x 128, AdamW",
@@ -76,7 +86,7 @@ impl Model {
         }
     }
 
-    fn training_step(self, variant: Variant, device: &Device) -> Outcome<Work<'static>> {
+    fn work(self, variant: Variant, device: &Device) -> Outcome<Work<'static>> {
         let grid = variant.config(&VariantSettings::default());
         let tokens = LayerResiduals::everywhere(variant.config(&VariantSettings {
             arrangement: ArrangementKind::Tokens,
@@ -87,6 +97,7 @@ impl Model {
                 let config = FnoConfig::default();
                 training_step(&config, &grid, 20, &[64, 64], device)
             }
+            Self::Fno2dInference => inference(&FnoConfig::default(), &[64, 64], device),
             Self::Fno1d => {
                 let config = FnoConfig {
                     modes: vec![16],
@@ -184,6 +195,17 @@ pub fn training_step(
         let predicted = model.forward_t(&input, ctx)?;
         Ok(relative_l2(&predicted, &target, Reduction::Mean)?)
     })
+}
+
+/// The forward pass of one random field, from the input to values that can be read.
+fn inference(config: &FnoConfig, grid: &[usize], device: &Device) -> Outcome<Work<'static>> {
+    let store = VarStore::new(0, DType::F32, device);
+    let model = Fno::new(config, &ResidualConfig::Additive, store.builder())?;
+    let input = normal(&[&[1], grid, &[config.in_channels]].concat(), 0, device)?;
+    Ok(Box::new(move || {
+        model.forward_t(&input, &Context::evaluate())?;
+        Ok(input.device().synchronize()?)
+    }))
 }
 
 /// Forward to a loss, its backward pass and the optimiser.

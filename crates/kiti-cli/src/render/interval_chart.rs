@@ -7,28 +7,46 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::chart_frame::{Axis, Scale, Theme, UNITS, finish, text};
 use super::palette::{INK, LineStyle};
 
-/// Values of one variant.
+/// Values of one variant in one column.
 #[derive(Debug, Clone)]
-pub struct IntervalRow {
-    /// The variant's name.
-    pub name: String,
-    /// How it is drawn.
-    pub style: LineStyle,
+pub struct IntervalCell {
     /// One value a seed.
     pub values: Vec<f64>,
     /// Baseline's mean plus the ends of the interval of the paired difference.
     pub interval: Option<(f64, f64)>,
 }
 
-/// Rows of dots over one logarithmic axis.
+/// A variant.
+#[derive(Debug, Clone)]
+pub struct IntervalRow {
+    /// Its name.
+    pub name: String,
+    /// How it is drawn.
+    pub style: LineStyle,
+    /// One cell a column.
+    pub cells: Vec<IntervalCell>,
+}
+
+/// A quantity.
+#[derive(Debug, Clone)]
+pub struct IntervalColumn {
+    /// Quantity and unit along the axis.
+    pub x_label: String,
+    /// How the axis is divided.
+    pub scale: Scale,
+    /// Values that the axis shows whatever the cells hold.
+    pub always: Vec<f64>,
+    /// Value of the baseline, drawn as a vertical line.
+    pub baseline: Option<f64>,
+}
+
+/// Rows of dots, over an axis a column.
 #[derive(Debug, Clone)]
 pub struct IntervalChart {
     /// What it shows.
     pub title: String,
-    /// Quantity and unit along the axis.
-    pub x_label: String,
-    /// Mean of the baseline, drawn as a vertical line.
-    pub baseline: Option<f64>,
+    /// The quantities, from left to right.
+    pub columns: Vec<IntervalColumn>,
     /// The variants, first on top.
     pub rows: Vec<IntervalRow>,
     /// Width in pixels; the height follows from the rows.
@@ -54,62 +72,71 @@ impl IntervalChart {
         root: &DrawingArea<Backend, Shift>,
     ) -> Result<(), DrawingAreaErrorKind<Backend::ErrorType>> {
         let unit = UNITS as i32;
-        let scale = Scale::Logarithmic;
-        let values = self.rows.iter().flat_map(|row| &row.values).copied();
-        let ends = self
-            .rows
+        let names = self.rows.iter().map(|row| row.name.chars().count());
+        let names = (names.max().unwrap_or(0) as i32 * 7 + 14) * unit;
+        let (_, plots) = root
+            .titled(&self.title, text(14.0))?
+            .split_horizontally(names);
+        let mut heights = Vec::new();
+        for (index, area) in plots
+            .split_evenly((1, self.columns.len()))
             .iter()
-            .filter_map(|row| row.interval)
-            .flat_map(|(a, b)| [a, b]);
-        // An interval may reach below zero, which a logarithm cannot show: values decide the axis.
-        let smallest = values.clone().fold(f64::INFINITY, f64::min);
-        let axis = Axis::covering(
-            values
-                .chain(ends.filter(|end| *end > smallest / 3.0))
-                .chain(self.baseline),
-            scale,
-            0.05,
-        );
+            .enumerate()
+        {
+            heights = self.draw_column(index, area)?;
+        }
+        let style = text(12.0).pos(Pos::new(HPos::Right, VPos::Center));
+        for (row, height) in self.rows.iter().zip(heights) {
+            let position = (names - 8 * unit, height);
+            root.draw(&Text::new(row.name.clone(), position, style.clone()))?;
+        }
+        Ok(())
+    }
+
+    /// Draws a column and returns the height of every row in the picture.
+    fn draw_column<Backend: DrawingBackend>(
+        &self,
+        index: usize,
+        area: &DrawingArea<Backend, Shift>,
+    ) -> Result<Vec<i32>, DrawingAreaErrorKind<Backend::ErrorType>> {
+        let unit = UNITS as i32;
+        let column = &self.columns[index];
+        let scale = column.scale;
+        let axis = self.axis(index);
         let (first, last) = (axis.low, axis.high);
-        let count = self.rows.len();
-        let longest = self
-            .rows
-            .iter()
-            .map(|row| row.name.chars().count())
-            .max()
-            .unwrap_or(0);
-        let names = (longest as i32 * 7 + 14) * unit;
-        let (side, plot) = root.split_horizontally(names);
-        let mut chart = ChartBuilder::on(&plot)
-            .caption(&self.title, text(14.0))
+        let depth = -(self.rows.len() as f64);
+        let mut chart = ChartBuilder::on(area)
             .margin(6 * unit)
             .margin_right(16 * unit)
             .x_label_area_size(40 * unit)
-            .build_cartesian_2d(axis, -(count as f64)..0.0)?;
+            .build_cartesian_2d(axis, depth..0.0)?;
         chart
             .configure_mesh()
             .disable_y_mesh()
             .disable_y_axis()
-            .x_desc(&self.x_label)
+            .x_desc(&column.x_label)
             .axis_desc_style(text(13.0))
             .label_style(text(12.0))
             .light_line_style(TRANSPARENT)
             .bold_line_style(RGBColor(128, 128, 128).mix(0.25).stroke_width(UNITS))
             .axis_style(INK.stroke_width(UNITS))
             .draw()?;
-        if let Some(place) = self.baseline.and_then(|mean| scale.place(mean)) {
-            let line = [(place, -(count as f64)), (place, 0.0)];
+        if let Some(place) = column.baseline.and_then(|value| scale.place(value)) {
             chart.draw_series(DashedLineSeries::new(
-                line,
+                [(place, depth), (place, 0.0)],
                 4 * UNITS,
                 4 * UNITS,
                 INK.mix(0.6).stroke_width(UNITS),
             ))?;
         }
-        let name_style = text(12.0).pos(Pos::new(HPos::Right, VPos::Center));
-        for (index, row) in self.rows.iter().enumerate() {
-            let height = -(index as f64) - 0.5;
-            if let Some((low, high)) = row.interval {
+        let mut heights = Vec::new();
+        for (number, row) in self.rows.iter().enumerate() {
+            let height = -(number as f64) - 0.5;
+            heights.push(chart.backend_coord(&(first, height)).1);
+            let Some(cell) = row.cells.get(index) else {
+                continue;
+            };
+            if let Some((low, high)) = cell.interval {
                 let low = scale.place(low).unwrap_or(first).max(first);
                 let high = scale.place(high).unwrap_or(first).min(last);
                 if high > low {
@@ -119,7 +146,7 @@ impl IntervalChart {
                     )])?;
                 }
             }
-            for place in row.values.iter().filter_map(|value| scale.place(*value)) {
+            for place in cell.values.iter().filter_map(|value| scale.place(*value)) {
                 let dot = if row.style.dashed {
                     row.style.colour.stroke_width(2 * UNITS)
                 } else {
@@ -127,11 +154,24 @@ impl IntervalChart {
                 };
                 chart.draw_series([Circle::new((place, height), 4 * unit, dot)])?;
             }
-            let (_, at) = chart.backend_coord(&(first, height));
-            let position = (names - 8 * unit, at);
-            side.draw(&Text::new(row.name.clone(), position, name_style.clone()))?;
         }
-        Ok(())
+        Ok(heights)
+    }
+
+    fn axis(&self, index: usize) -> Axis {
+        let column = &self.columns[index];
+        let cells = || self.rows.iter().filter_map(|row| row.cells.get(index));
+        let values = || cells().flat_map(|cell| cell.values.iter().copied());
+        let ends = cells()
+            .filter_map(|cell| cell.interval)
+            .flat_map(|(low, high)| [low, high]);
+        // An interval may reach below zero, which a logarithm cannot show: values decide the axis.
+        let smallest = values().fold(f64::INFINITY, f64::min);
+        let shown = values()
+            .chain(ends.filter(|end| *end > smallest / 3.0))
+            .chain(column.baseline)
+            .chain(column.always.iter().copied());
+        Axis::covering(shown, column.scale, 0.05)
     }
 }
 
@@ -145,13 +185,29 @@ mod tests {
         let row = |name: &str, values: &[f64], interval| IntervalRow {
             name: name.into(),
             style: variant_style(name),
-            values: values.to_vec(),
-            interval,
+            cells: vec![
+                IntervalCell {
+                    values: values.to_vec(),
+                    interval,
+                },
+                IntervalCell {
+                    values: vec![0.5],
+                    interval: None,
+                },
+            ],
+        };
+        let column = |name: &str, baseline| IntervalColumn {
+            x_label: name.into(),
+            scale: Scale::Logarithmic,
+            always: Vec::new(),
+            baseline,
         };
         let chart = IntervalChart {
             title: "test 32".into(),
-            x_label: "relative L2 error".into(),
-            baseline: Some(0.033),
+            columns: vec![
+                column("relative L2 error", Some(0.033)),
+                column("acceptance rate", None),
+            ],
             rows: vec![
                 row("additive", &[0.033, 0.034, 0.032], None),
                 row("reflection", &[0.036, 0.035, 0.037], Some((0.034, 0.038))),
@@ -165,9 +221,15 @@ mod tests {
             .descendants()
             .filter(|node| node.has_tag_name("circle"))
             .count();
-        assert_eq!(dots, 9);
-        for name in ["additive", "reflection", "published-free"] {
-            assert!(svg.contains(name));
+        assert_eq!(dots, 9 + 3);
+        for name in [
+            "additive",
+            "reflection",
+            "published-free",
+            "relative L2 error",
+            "acceptance rate",
+        ] {
+            assert_eq!(svg.matches(name).count(), 1, "{name}");
         }
     }
 }

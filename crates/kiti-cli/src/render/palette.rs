@@ -30,8 +30,9 @@ const NAMED: [(&str, RGBColor); 9] = [
     ("langevin", RGBColor(0xb3, 0xa1, 0x25)),
 ];
 
-/// The style of the residual called `variant`; an unknown name gets one derived from its letters.
+/// The style of the residual called `variant`, whatever value follows an `@`; an unknown name gets one derived from its letters.
 pub fn variant_style(variant: &str) -> LineStyle {
+    let variant = variant.split('@').next().unwrap_or(variant);
     let (base, dashed) = match variant.strip_suffix("-annealed") {
         Some(base) => (base, true),
         None => (variant, false),

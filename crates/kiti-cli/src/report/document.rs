@@ -3,7 +3,10 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use super::page::{classes, collisions, cost, curves, errors, headline, predictions, set_title};
+use super::page::{
+    classes, collisions, comparison, cost, curves, errors, headline, predictions, set_title,
+    settings,
+};
 use super::records::{Experiment, Run, utc};
 use super::statistics::{BASELINE, final_errors};
 use super::{condensation, put};
@@ -50,7 +53,10 @@ pub fn write(experiment: &Experiment, path: &Path) -> Outcome<Vec<PathBuf>> {
     let mut pictures = Pictures {
         folder: path.with_file_name(stem),
         link: stem.to_owned(),
-        prefix: format!("{}-{}", experiment.name, experiment.profile),
+        prefix: match &experiment.ablated {
+            Some(key) => format!("{}-{}-{key}", experiment.name, experiment.profile),
+            None => format!("{}-{}", experiment.name, experiment.profile),
+        },
         written: Vec::new(),
     };
     let page = text(experiment, &mut pictures)?;
@@ -86,7 +92,28 @@ fn drawing_failed(error: Box<dyn std::error::Error + Send + Sync>) -> Failure {
 
 fn text(experiment: &Experiment, pictures: &mut Pictures) -> Outcome<String> {
     let mut page = introduction(experiment);
+    if let Some(chart) = comparison::chart(experiment) {
+        page.push_str("\n## Errors beside collisions\n\n");
+        page.push_str(
+            "Acceptance rate: share of candidate pairs that collided, mean over layers and epochs. Energy ratio: energy after over before the \
+             collisions, geometric mean over the same. Dots are seeds.\n",
+        );
+        let svg = chart.to_svg(Theme::Standalone).map_err(drawing_failed)?;
+        page.push_str(&pictures.add("comparison", &chart.title, &svg)?);
+    }
     page.push_str("\n## Final errors\n");
+    if experiment.ablated.is_some() {
+        for set in experiment.test_sets() {
+            let table = headline::error_table(&final_errors(experiment, &set));
+            let _ = write!(page, "\n### {}\n\n{}", set_title(&set), table.to_markdown());
+        }
+        section(
+            &mut page,
+            "What the collisions did",
+            &collisions::layer_table(experiment),
+        );
+        return Ok(page);
+    }
     for set in experiment.test_sets() {
         let errors = final_errors(experiment, &set);
         let _ = write!(page, "\n### {}\n\n", set_title(&set));
@@ -186,15 +213,24 @@ fn introduction(experiment: &Experiment) -> String {
         .iter()
         .filter(|run| run.result.is_none())
         .count();
+    let by = experiment
+        .ablated
+        .as_ref()
+        .map_or_else(String::new, |key| format!(", by {key}"));
+    let changes = match settings::changes(experiment) {
+        changes if changes.is_empty() => String::new(),
+        changes => format!(" with `{}`", changes.join("`, `")),
+    };
     let mut text = format!(
-        "# {}: {} profile\n\n\
-         Made by `cargo xtask report` from the runs of `cargo xtask reproduce {} --profile {}`: \
+        "# {}: {} profile{}\n\n\
+         Made by `cargo xtask report` from the runs of `{}`{}: \
          seeds {}, commit {}, device {}, {} threads, {date}.\n\n\
          {} Errors are those of the last epoch. Differences are from `{BASELINE}` with the same seed; intervals hold the mean difference with 95 % confidence.\n",
         experiment.title,
         experiment.profile,
-        experiment.name,
-        experiment.profile,
+        by,
+        settings::command(experiment),
+        changes,
         seeds.join(", "),
         experiment.common(commit),
         experiment.common(|run| run.circumstances.device.clone()),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::condensation;
 use super::records::{Experiment, Run};
-use super::statistics::{BASELINE, cost_of_baseline_quality, final_errors};
+use super::statistics::{BASELINE, collision_means, cost_of_baseline_quality, final_errors};
 
 /// The file's text.
 pub fn results(experiment: &Experiment) -> String {
@@ -32,7 +32,9 @@ pub fn results(experiment: &Experiment) -> String {
         "baseline": BASELINE,
         "seeds": experiment.seeds(),
         "recipe": recipe,
+        "ablated": experiment.ablated,
         "final_errors": errors,
+        "collisions": collision_means(experiment),
         "reaching_the_baseline": { "set": primary, "variants": targets },
         "condensation": condensation::all(experiment),
         "runs": experiment.runs.iter().map(run).collect::<Vec<_>>(),

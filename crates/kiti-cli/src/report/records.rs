@@ -1,5 +1,6 @@
 //! The runs of an experiment, as their folders tell.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -16,6 +17,7 @@ use kiti_nn::residual::Variant;
 use super::statistics::BASELINE;
 use crate::failure::{Failure, Outcome};
 use crate::predict::plane;
+use crate::render::palette::{LineStyle, indexed_style, variant_style};
 use crate::render::raster::Raster;
 
 /// All runs of one experiment.
@@ -31,6 +33,8 @@ pub struct Experiment {
     pub runs: Vec<Run>,
     /// Whose settings stand for all: the resolved recipe of the first run.
     pub recipe: String,
+    /// The key whose values are compared, where runs of one residual differ in one.
+    pub ablated: Option<String>,
     /// Messages of runs that could not be done or read.
     pub failures: Vec<String>,
 }
@@ -38,7 +42,7 @@ pub struct Experiment {
 /// One run, finished or not.
 #[derive(Debug)]
 pub struct Run {
-    /// The residual's name.
+    /// The residual's name, in an ablation `residual@value`.
     pub variant: String,
     /// The seed.
     pub seed: u64,
@@ -104,7 +108,12 @@ impl Experiment {
                 Err(failure) => failures.push(format!("left out: {failure}")),
             }
         }
-        runs.sort_by_key(|run| (rank(&run.variant), run.variant.clone(), run.seed));
+        runs.sort_by(|a, b| {
+            rank(&a.variant)
+                .cmp(&rank(&b.variant))
+                .then_with(|| compare_values(&a.variant, &b.variant))
+                .then(a.seed.cmp(&b.seed))
+        });
         let Some(first) = runs.first() else {
             let reasons = failures.join("; ");
             return Err(Failure::refused(format!(
@@ -119,6 +128,7 @@ impl Experiment {
             profile: first.circumstances.profile.clone().unwrap_or_default(),
             recipe: recipe.to_toml()?,
             title: recipe.title,
+            ablated: ablated_key(&runs)?,
             runs,
             failures,
         })
@@ -129,6 +139,20 @@ impl Experiment {
         let mut names: Vec<String> = self.runs.iter().map(|run| run.variant.clone()).collect();
         names.dedup();
         names
+    }
+
+    /// How the line of `variant` is drawn among the others of a chart.
+    pub fn line_style(&self, variant: &str) -> LineStyle {
+        if self.ablated.is_none() {
+            return variant_style(variant);
+        }
+        let variants = self.variants();
+        indexed_style(
+            variants
+                .iter()
+                .position(|other| other == variant)
+                .unwrap_or(0),
+        )
     }
 
     /// The runs of `variant` by seed.
@@ -189,8 +213,40 @@ impl Experiment {
     }
 }
 
+/// The residual and, in an ablation, the value in a variant's name.
+pub fn residual_and_value(variant: &str) -> (&str, Option<&str>) {
+    match variant.split_once('@') {
+        Some((residual, value)) => (residual, Some(value)),
+        None => (variant, None),
+    }
+}
+
+/// Numbers by size, then names.
+fn compare_values(a: &str, b: &str) -> Ordering {
+    let number = |variant: &str| residual_and_value(variant).1?.parse::<f64>().ok();
+    match (number(a), number(b)) {
+        (Some(x), Some(y)) => x.total_cmp(&y),
+        _ => a.cmp(b),
+    }
+}
+
+/// The key in which two runs of one residual differ; none where none do.
+fn ablated_key(runs: &[Run]) -> Outcome<Option<String>> {
+    for pair in runs.windows(2) {
+        let [a, b] = pair else { continue };
+        let same = a.circumstances.variant == b.circumstances.variant;
+        if same && a.variant != b.variant {
+            let differences = b.files.read_recipe()?.differences(&a.files.read_recipe()?);
+            let key = differences.first().and_then(|line| line.split_once(": "));
+            return Ok(key.map(|(key, _)| key.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
 /// Variants in the order of [`Variant::ALL`], the baseline first, strangers last.
 fn rank(variant: &str) -> usize {
+    let (variant, _) = residual_and_value(variant);
     if variant == BASELINE {
         return 0;
     }
@@ -198,6 +254,15 @@ fn rank(variant: &str) -> usize {
         .iter()
         .position(|known| known.name() == variant)
         .map_or(usize::MAX, |at| at + 1)
+}
+
+/// `residual@value` where the folder above a run's says so.
+fn variant_of(folder: &Path, residual: &str) -> String {
+    let arm = folder.parent().and_then(Path::file_name);
+    arm.and_then(|name| name.to_str())
+        .filter(|name| residual_and_value(name).0 == residual)
+        .unwrap_or(residual)
+        .to_owned()
 }
 
 fn run_folders(folder: &Path) -> Outcome<Vec<PathBuf>> {
@@ -247,7 +312,7 @@ impl Run {
             (epoch.epoch, total)
         });
         Ok(Self {
-            variant: circumstances.variant.clone(),
+            variant: variant_of(folder, &circumstances.variant),
             seed: circumstances.seed,
             seconds: seconds.collect(),
             files,
@@ -368,5 +433,13 @@ mod tests {
     fn the_baseline_comes_first_and_strangers_last() {
         assert_eq!(rank("additive"), 0);
         assert!(rank("dropout") < rank("somebody-elses"));
+        assert_eq!(rank("dropout@0.1"), rank("dropout"));
+    }
+
+    #[test]
+    fn values_of_an_ablation_are_sorted_as_numbers() {
+        let mut names = ["elastic@10", "elastic@2", "elastic@0.5"];
+        names.sort_by(|a, b| compare_values(a, b));
+        assert_eq!(names, ["elastic@0.5", "elastic@2", "elastic@10"]);
     }
 }

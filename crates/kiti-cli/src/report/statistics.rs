@@ -57,6 +57,37 @@ pub fn finished<'a>(experiment: &'a Experiment, variant: &'a str) -> impl Iterat
         .filter(|run| run.result.is_some())
 }
 
+/// What the collisions of one finished run did, over all its layers and epochs.
+#[derive(Debug, Clone, Serialize)]
+pub struct CollisionMeans {
+    /// The variant.
+    pub variant: String,
+    /// The seed.
+    pub seed: u64,
+    /// Mean of accepted over candidate pairs.
+    pub acceptance_rate: f64,
+    /// Geometric mean of energy after over energy before.
+    pub energy_ratio: f64,
+}
+
+/// Means of every finished run with collisions.
+pub fn collision_means(experiment: &Experiment) -> Vec<CollisionMeans> {
+    let finished = experiment.runs.iter().filter(|run| run.result.is_some());
+    let of_run = |run: &Run| {
+        let layers: Vec<_> = run.epochs.iter().flat_map(|epoch| &epoch.layers).collect();
+        let count = layers.len() as f64;
+        let rates: f64 = layers.iter().map(|layer| layer.acceptance_rate).sum();
+        let logarithms: f64 = layers.iter().map(|layer| layer.energy_ratio.ln()).sum();
+        (!layers.is_empty()).then(|| CollisionMeans {
+            variant: run.variant.clone(),
+            seed: run.seed,
+            acceptance_rate: rates / count,
+            energy_ratio: (logarithms / count).exp(),
+        })
+    };
+    finished.filter_map(of_run).collect()
+}
+
 /// One point of a curve over seeds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BandPoint {

@@ -2,31 +2,30 @@
 
 use std::path::Path;
 
-use kiti_models::recipe::Recipe;
 use kiti_models::train::{Basis, Plan};
-use kiti_nn::residual::Variant;
 
 use super::PlannedRun;
+use super::arms::Arm;
 use crate::cli::ReproduceArguments;
 use crate::failure::Outcome;
 use crate::output;
 use crate::render::number::{bytes, duration, grouped, prefixed};
 use crate::render::table::Table;
 
-/// Prints the variants with what each costs, then the whole; a step of every variant is timed for it.
+/// Prints the arms with what each costs, then the whole; a step of each is timed for it.
 pub fn announce(
-    recipes: &[(Variant, Recipe)],
+    arms: &[Arm],
     runs: &[PlannedRun],
     arguments: &ReproduceArguments,
     folder: &Path,
 ) -> Outcome {
-    let Some((_, first)) = recipes.first() else {
+    let Some(first) = arms.first() else {
         return Ok(());
     };
     let device = arguments.device.open()?;
     output::line(format!(
         "{} \u{2013} profile {}",
-        first.title, arguments.profile
+        first.recipe.title, arguments.profile
     ));
     let mut table = Table::new()
         .text("residual")
@@ -38,20 +37,20 @@ pub fn announce(
         .number("time a run")
         .number("memory");
     let (mut seconds, mut memory, mut disk) = (0.0, 0, 0);
-    for (variant, recipe) in recipes {
-        let own = || runs.iter().filter(|run| run.variant == *variant);
+    for arm in arms {
+        let own = || runs.iter().filter(|run| run.arm.name == arm.name);
         let pending = own().filter(|run| !run.is_finished()).count();
         let basis = if pending > 0 {
             Basis::TimedStep
         } else {
             Basis::Counted
         };
-        let plan = Plan::new(recipe, basis, &device)?;
+        let plan = Plan::new(&arm.recipe, basis, &device)?;
         seconds += plan.seconds.unwrap_or(0.0) * pending as f64;
         memory = memory.max(plan.memory_bytes);
         disk += plan.disk_bytes * pending as u64;
         table.row([
-            variant.name().to_owned(),
+            arm.name.clone(),
             own().count().to_string(),
             pending.to_string(),
             grouped(plan.parameters as u64),

@@ -149,13 +149,13 @@ impl Running {
 }
 
 fn train_arguments(run: &PlannedRun, label: &str, arguments: &ReproduceArguments) -> Vec<OsString> {
-    let mut line: Vec<OsString> = ["train", run.recipe, "--resume", "--profile"]
+    let mut line: Vec<OsString> = ["train", &run.arm.recipe.name, "--resume", "--profile"]
         .into_iter()
         .map(OsString::from)
         .collect();
     line.push(arguments.profile.clone().into());
     let values = [
-        ("--variant", run.variant.name().to_owned()),
+        ("--variant", run.arm.variant.name().to_owned()),
         ("--seed", run.seed.to_string()),
         ("--device", arguments.device.to_string()),
         ("--supervised", label.to_owned()),
@@ -164,7 +164,7 @@ fn train_arguments(run: &PlannedRun, label: &str, arguments: &ReproduceArguments
         line.extend([name.into(), value.into()]);
     }
     line.extend(["--out".into(), run.folder.clone().into_os_string()]);
-    for (key, value) in &arguments.set {
+    for (key, value) in &run.arm.set {
         line.extend(["--set".into(), format!("{key}={value}").into()]);
     }
     line
@@ -190,6 +190,8 @@ mod tests {
 
     use super::*;
     use crate::cli::{Command, CommandLine};
+    use crate::reproduce::arms::arms;
+    use crate::reproduce::experiments::Experiment;
 
     #[test]
     fn a_child_is_started_with_arguments_that_train_understands() {
@@ -200,6 +202,8 @@ mod tests {
             "smoke",
             "--set",
             "training.epochs=3",
+            "--ablate",
+            "residual.collision_coefficient=0.5,0.9",
         ];
         let Ok(CommandLine {
             command: Command::Reproduce(reproduce),
@@ -207,11 +211,12 @@ mod tests {
         else {
             panic!("refused")
         };
+        let variants = [kiti_nn::residual::Variant::Reflection];
+        let heat = Experiment::find("heat").expect("known");
         let run = PlannedRun {
-            recipe: "heat",
-            variant: kiti_nn::residual::Variant::Reflection,
+            arm: arms(heat, &variants, &reproduce).expect("fits").remove(0),
             seed: 2,
-            folder: "runs/heat-smoke/reflection/seed-2".into(),
+            folder: "runs/heat-smoke/reflection@0.5/seed-2".into(),
         };
         let mut line = vec![OsString::from("kiti")];
         line.extend(train_arguments(
@@ -233,7 +238,13 @@ mod tests {
         assert_eq!(train.recipe.variant.as_deref(), Some("reflection"));
         assert_eq!(
             train.recipe.set,
-            [("training.epochs".to_owned(), "3".to_owned())]
+            [
+                ("training.epochs".to_owned(), "3".to_owned()),
+                (
+                    "residual.collision_coefficient".to_owned(),
+                    "0.5".to_owned()
+                )
+            ]
         );
         assert_eq!(
             train.supervised.as_deref(),

@@ -1,15 +1,16 @@
 //! `kiti reproduce`: an experiment from data to report, in child processes that can be stopped at any moment.
 
 mod announcement;
+mod arms;
 mod children;
 mod experiments;
 
 use std::path::PathBuf;
 
-use kiti_models::recipe::Recipe;
 use kiti_models::train::RunFiles;
 use kiti_nn::residual::Variant;
 
+use arms::Arm;
 use children::Children;
 use experiments::{EXPERIMENTS, Experiment, chosen_variants};
 
@@ -24,10 +25,8 @@ use crate::report;
 /// One training run of an experiment.
 #[derive(Debug, Clone)]
 pub struct PlannedRun {
-    /// The recipe's name.
-    pub recipe: &'static str,
-    /// The residual.
-    pub variant: Variant,
+    /// What is trained.
+    pub arm: Arm,
     /// The seed.
     pub seed: u64,
     /// Where it lies.
@@ -37,7 +36,7 @@ pub struct PlannedRun {
 impl PlannedRun {
     /// What messages call it.
     pub fn name(&self) -> String {
-        format!("{}, seed {}", self.variant, self.seed)
+        format!("{}, seed {}", self.arm.name, self.seed)
     }
 
     /// Whether it is complete.
@@ -94,21 +93,16 @@ fn reproduce(
     arguments: &ReproduceArguments,
     interrupt: &Interrupt,
 ) -> Outcome<usize> {
-    let profile = arguments.profile.as_str();
-    let folder = arguments.out.join(format!("{}-{profile}", experiment.name));
-    let runs = planned_runs(experiment, variants, seeds, arguments);
-    let recipes = variants
-        .iter()
-        .map(|variant| {
-            let mut sets = arguments.set.clone();
-            sets.push(("residual.variant".to_owned(), variant.name().to_owned()));
-            Ok((
-                *variant,
-                Recipe::load(experiment.name, Some(profile), &sets)?,
-            ))
-        })
-        .collect::<Outcome<Vec<_>>>()?;
-    announcement::announce(&recipes, &runs, arguments, &folder)?;
+    let mut name = format!("{}-{}", experiment.name, arguments.profile);
+    if let Some(ablation) = &arguments.ablate {
+        name = format!("{name}-{}", ablation.key.trim_start_matches("residual."));
+    }
+    let folder = arguments.out.join(&name);
+    let arms = arms::arms(experiment, variants, arguments)?;
+    let runs = planned_runs(&arms, seeds, |arm, seed| {
+        arguments.out.join(run_folder(&name, arm, seed))
+    });
+    announcement::announce(&arms, &runs, arguments, &folder)?;
 
     let mut failures = Vec::new();
     let mut children = Children::new(arguments);
@@ -144,28 +138,18 @@ fn reproduce(
     Ok(failures.len())
 }
 
-/// Every run, seeds outside and variants inside, so that whatever is finished is already paired.
+/// Every run, seeds outside and arms inside, so that whatever is finished is already paired.
 fn planned_runs(
-    experiment: &Experiment,
-    variants: &[Variant],
+    arms: &[Arm],
     seeds: u32,
-    arguments: &ReproduceArguments,
+    folder: impl Fn(&str, u64) -> PathBuf,
 ) -> Vec<PlannedRun> {
     (0..u64::from(seeds))
-        .flat_map(|seed| variants.iter().map(move |variant| (seed, *variant)))
-        .map(|(seed, variant)| {
-            let folder = run_folder(
-                experiment.name,
-                Some(&arguments.profile),
-                variant.name(),
-                seed,
-            );
-            PlannedRun {
-                recipe: experiment.name,
-                variant,
-                seed,
-                folder: arguments.out.join(folder),
-            }
+        .flat_map(|seed| arms.iter().map(move |arm| (seed, arm)))
+        .map(|(seed, arm)| PlannedRun {
+            folder: folder(&arm.name, seed),
+            arm: arm.clone(),
+            seed,
         })
         .collect()
 }

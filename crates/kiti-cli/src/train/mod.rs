@@ -29,9 +29,12 @@ pub fn run(arguments: &TrainArguments) -> Outcome {
     let profile = arguments.recipe.profile.clone();
     let variant = recipe.residual.variant.name();
     let out = arguments.out.clone().unwrap_or_else(|| {
+        let experiment = match &profile {
+            Some(profile) => format!("{}-{profile}", recipe.name),
+            None => recipe.name.clone(),
+        };
         Path::new("runs").join(recipe_choice::run_folder(
-            &recipe.name,
-            profile.as_deref(),
+            &experiment,
             variant,
             arguments.seed,
         ))

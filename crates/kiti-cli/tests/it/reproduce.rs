@@ -123,3 +123,49 @@ fn metrics_below(folder: &Path) -> Vec<(String, Vec<u8>)> {
     found.sort();
     found
 }
+
+#[test]
+fn an_ablation_compares_values_of_one_key_beside_the_collisions() {
+    let scratch = Scratch::new();
+    let mut arguments = reproduction("additive,elastic", &scratch.path("runs"));
+    let ablate = "residual.collision_coefficient=0,0.9";
+    arguments.extend(["--ablate".to_owned(), ablate.to_owned()]);
+    scratch.run(&arguments).succeeded();
+    let out = scratch.path("runs/heat-smoke-collision_coefficient");
+    let results = results(&out);
+    assert_eq!(results["ablated"], "residual.collision_coefficient");
+
+    // Without a coefficient nothing collides, and the kinetic step is the addition but for its rounding.
+    let error = |variant: &str| -> f64 {
+        let errors = results["final_errors"]["32"].as_array().unwrap();
+        let found = errors.iter().find(|error| error["variant"] == variant);
+        found.unwrap()["values"][0][1].as_f64().unwrap()
+    };
+    assert!((error("elastic@0") / error("additive") - 1.0).abs() < 1e-4);
+    let collisions = results["collisions"].as_array().unwrap();
+    let rate = |variant: &str| -> f64 {
+        let found = collisions.iter().find(|mean| mean["variant"] == variant);
+        found.unwrap()["acceptance_rate"].as_f64().unwrap()
+    };
+    assert_eq!(rate("elastic@0"), 0.0);
+    assert!(rate("elastic@0.9") > 0.01);
+    let page = fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("Error beside collisions by residual.collision_coefficient"));
+
+    let docs = scratch.path("ablation.md");
+    let report = [
+        "report",
+        &out.display().to_string(),
+        "--docs",
+        &docs.display().to_string(),
+    ];
+    scratch.run(&report).succeeded();
+    let text = fs::read_to_string(&docs).unwrap();
+    for expected in [
+        "--variants additive,elastic --seeds 1 --ablate residual.collision_coefficient=0,0.9",
+        "elastic@0.9",
+        "comparison.svg",
+    ] {
+        assert!(text.contains(expected), "no {expected} in {text}");
+    }
+}

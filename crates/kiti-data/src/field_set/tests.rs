@@ -208,3 +208,24 @@ fn what_does_not_fit_is_said() {
         "{message}"
     );
 }
+
+#[test]
+fn manifests_of_published_files_are_read() {
+    let datasets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets");
+    for (file, array) in [
+        ("burgers/burgers_data_R10.toml", "u"),
+        ("darcy/piececonst_r421_N1024_smooth1.toml", "sol"),
+        ("navier-stokes/NavierStokes_V1e-3_N5000_T50.toml", "u"),
+    ] {
+        let path = datasets.join(file);
+        let manifest = FieldSetManifest::read(&path).unwrap();
+        assert_eq!(manifest.outputs.array, array);
+        assert_eq!(
+            manifest.inputs.file.with_extension("toml"),
+            Path::new(path.file_name().unwrap())
+        );
+        manifest.inputs.validate(&path, "inputs").unwrap();
+        manifest.outputs.validate(&path, "outputs").unwrap();
+        assert!(manifest.splits.contains_key("train") && manifest.splits.contains_key("test"));
+    }
+}

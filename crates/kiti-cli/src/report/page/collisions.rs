@@ -7,7 +7,7 @@ use super::figure;
 use crate::render::chart_frame::{Scale, Theme};
 use crate::render::line_chart::{LineChart, Series};
 use crate::render::number::significant;
-use crate::render::palette::{indexed_style, variant_style};
+use crate::render::palette::indexed_style;
 use crate::render::table::Table;
 use crate::report::records::Experiment;
 use crate::report::statistics::{BandPoint, band, thinned};
@@ -208,7 +208,7 @@ pub(crate) fn mismatch_chart(experiment: &Experiment) -> Option<LineChart> {
         .filter_map(|variant| {
             let points = thinned(&band(experiment.runs_of(&variant), ratio), POINTS);
             (!points.is_empty()).then(|| Series {
-                style: variant_style(&variant),
+                style: experiment.line_style(&variant),
                 points: points.iter().map(|p| (p.epoch as f64, p.mean)).collect(),
                 band: points
                     .iter()

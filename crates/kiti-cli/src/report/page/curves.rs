@@ -7,7 +7,6 @@ use maud::{Markup, html};
 use super::{figure, set_title};
 use crate::render::chart_frame::{Scale, Theme};
 use crate::render::line_chart::{LineChart, Series};
-use crate::render::palette::variant_style;
 use crate::report::records::Experiment;
 use crate::report::statistics::{band, thinned};
 
@@ -85,7 +84,7 @@ fn chart(
         .filter_map(|variant| {
             let points = thinned(&band(experiment.runs_of(&variant), value), POINTS);
             (!points.is_empty()).then(|| Series {
-                style: variant_style(&variant),
+                style: experiment.line_style(&variant),
                 points: points
                     .iter()
                     .map(|point| (point.epoch as f64, point.mean))

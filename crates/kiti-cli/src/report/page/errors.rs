@@ -7,7 +7,7 @@ use super::{figure, set_title};
 use crate::render::chart_frame::{Scale, Theme};
 use crate::render::line_chart::{LineChart, Series};
 use crate::render::number::significant;
-use crate::render::palette::{INK, LineStyle, variant_style};
+use crate::render::palette::{INK, LineStyle};
 use crate::render::table::Table;
 use crate::report::records::Experiment;
 
@@ -123,7 +123,7 @@ fn series(
         let found = mean(&diagnostics(experiment, &variant, set), values);
         let points = found.into_iter().enumerate();
         Series {
-            style: variant_style(&variant),
+            style: experiment.line_style(&variant),
             points: points
                 .map(|(at, value)| (first + at as f64, value))
                 .filter(|(_, value)| *value > 0.0 && value.is_finite())

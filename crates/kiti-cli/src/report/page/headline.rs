@@ -5,8 +5,8 @@ use kiti_models::task::Measure;
 use maud::{Markup, html};
 
 use super::{explain_set, figure, set_title};
-use crate::render::chart_frame::Theme;
-use crate::render::interval_chart::{IntervalChart, IntervalRow};
+use crate::render::chart_frame::{Scale, Theme};
+use crate::render::interval_chart::{IntervalCell, IntervalChart, IntervalColumn, IntervalRow};
 use crate::render::number::{mean_deviation, signed, significant};
 use crate::render::palette::variant_style;
 use crate::render::table::Table;
@@ -89,30 +89,43 @@ fn verdict(verdict: Verdict) -> &'static str {
 
 /// The picture of one test set.
 pub(crate) fn chart(errors: &[FinalError], set: &str, measure: Measure) -> IntervalChart {
+    let (column, rows) = column(errors, measure);
+    let rows = rows.into_iter().map(|(name, cell)| IntervalRow {
+        style: variant_style(&name),
+        cells: vec![cell],
+        name,
+    });
+    IntervalChart {
+        title: format!("Final error: {}", set_title(set)),
+        columns: vec![column],
+        rows: rows.collect(),
+        width: 820,
+    }
+}
+
+/// Errors as a column of a chart: its axis, and a named cell a variant.
+pub(crate) fn column(
+    errors: &[FinalError],
+    measure: Measure,
+) -> (IntervalColumn, Vec<(String, IntervalCell)>) {
     let baseline = errors
         .iter()
         .find(|error| error.variant == BASELINE)
         .and_then(|error| error.summary)
         .map(|summary| summary.mean);
-    let rows = errors
-        .iter()
-        .map(|error| IntervalRow {
-            name: error.variant.clone(),
-            style: variant_style(&error.variant),
-            values: error.values.iter().map(|(_, value)| *value).collect(),
-            interval: error
-                .difference
-                .zip(baseline)
-                .and_then(|(difference, mean)| {
-                    Some((mean + difference.low?, mean + difference.high?))
-                }),
-        })
-        .collect();
-    IntervalChart {
-        title: format!("Final error: {}", set_title(set)),
+    let cells = errors.iter().map(|error| {
+        let interval = error
+            .difference
+            .zip(baseline)
+            .and_then(|(difference, mean)| Some((mean + difference.low?, mean + difference.high?)));
+        let values = error.values.iter().map(|(_, value)| *value).collect();
+        (error.variant.clone(), IntervalCell { values, interval })
+    });
+    let column = IntervalColumn {
         x_label: format!("{} (logarithmic)", measure.title()),
+        scale: Scale::Logarithmic,
+        always: Vec::new(),
         baseline,
-        rows,
-        width: 820,
-    }
+    };
+    (column, cells.collect())
 }

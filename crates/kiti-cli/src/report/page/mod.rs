@@ -2,13 +2,14 @@
 
 pub(super) mod classes;
 pub(super) mod collisions;
+pub(super) mod comparison;
 mod condensation;
 pub(super) mod cost;
 pub(super) mod curves;
 pub(super) mod errors;
 pub(super) mod headline;
 pub(super) mod predictions;
-mod settings;
+pub(super) mod settings;
 
 use kiti_models::task::Measure;
 use maud::{Markup, PreEscaped, html};
@@ -24,11 +25,21 @@ type Drawn = Result<String, Box<dyn std::error::Error + Send + Sync>>;
 /// The whole page.
 pub fn page(experiment: &Experiment) -> String {
     let title = format!(
-        "{} \u{2013} {} profile",
-        experiment.title, experiment.profile
+        "{} \u{2013} {} profile{}",
+        experiment.title,
+        experiment.profile,
+        experiment
+            .ablated
+            .as_ref()
+            .map_or_else(String::new, |key| format!(", by {key}"))
     );
     let mut sections = vec![
         ("results", "Final errors", headline::section(experiment)),
+        (
+            "comparison",
+            "Errors beside collisions",
+            comparison::section(experiment),
+        ),
         ("curves", "Learning curves", curves::section(experiment)),
     ];
     if experiment.measure() == Measure::ErrorRate {

@@ -8,7 +8,7 @@ use crate::render::chart_frame::{Scale, Theme};
 use crate::render::colour_map::{ColourMap, finite_range};
 use crate::render::field_picture::{FieldPicture, PanelGroup};
 use crate::render::line_chart::{LineChart, Series};
-use crate::render::palette::{INK, LineStyle, variant_style};
+use crate::render::palette::{INK, LineStyle};
 use crate::report::records::{Experiment, PlanePrediction, Prediction};
 
 pub(super) fn section(experiment: &Experiment) -> Markup {
@@ -48,7 +48,7 @@ pub(crate) fn pictures(experiment: &Experiment) -> Vec<(String, Picture)> {
                 .collect();
             let title = format!("Predictions: {}", set_title(&set));
             let picture = match shown.first()? {
-                (_, Prediction::Line { .. }) => Picture::Chart(lines(title, &shown)),
+                (_, Prediction::Line { .. }) => Picture::Chart(lines(experiment, title, &shown)),
                 (_, Prediction::Plane(_)) => Picture::Fields(planes(title, &shown)?),
             };
             Some((set, picture))
@@ -57,7 +57,7 @@ pub(crate) fn pictures(experiment: &Experiment) -> Vec<(String, Picture)> {
 }
 
 /// The input, the truth, and a line a variant.
-fn lines(title: String, shown: &[(String, Prediction)]) -> LineChart {
+fn lines(experiment: &Experiment, title: String, shown: &[(String, Prediction)]) -> LineChart {
     let series = |name: &str, style: LineStyle, values: &[f32]| Series {
         name: name.to_owned(),
         style,
@@ -86,7 +86,7 @@ fn lines(title: String, shown: &[(String, Prediction)]) -> LineChart {
             drawn.push(series("input", ink(true), input));
             drawn.push(series("truth", ink(false), truth));
         }
-        drawn.push(series(variant, variant_style(variant), predicted));
+        drawn.push(series(variant, experiment.line_style(variant), predicted));
     }
     LineChart {
         title,

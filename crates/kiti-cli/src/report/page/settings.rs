@@ -3,7 +3,7 @@
 use kiti_models::recipe::Recipe;
 use maud::{Markup, html};
 
-use crate::report::records::Experiment;
+use crate::report::records::{Experiment, residual_and_value};
 
 pub(super) fn section(experiment: &Experiment) -> Markup {
     let changes = changes(experiment);
@@ -24,25 +24,41 @@ pub(super) fn section(experiment: &Experiment) -> Markup {
     }
 }
 
-fn command(experiment: &Experiment) -> String {
-    format!(
+/// What trains all of it again, but for [`changes`].
+pub(crate) fn command(experiment: &Experiment) -> String {
+    let variants = experiment.variants();
+    let (mut residuals, mut values): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+    for (residual, value) in variants.iter().map(|variant| residual_and_value(variant)) {
+        if !residuals.contains(&residual) {
+            residuals.push(residual);
+        }
+        values.extend(value.filter(|value| !values.contains(value)));
+    }
+    let mut line = format!(
         "cargo xtask reproduce {} --profile {} --variants {} --seeds {}",
         experiment.name,
         experiment.profile,
-        experiment.variants().join(","),
+        residuals.join(","),
         experiment.seeds().len()
-    )
+    );
+    if let Some(key) = &experiment.ablated {
+        line = format!("{line} --ablate {key}={}", values.join(","));
+    }
+    line
 }
 
 /// Where the runs' recipe differs from the built-in one's profile.
-fn changes(experiment: &Experiment) -> Vec<String> {
+pub(crate) fn changes(experiment: &Experiment) -> Vec<String> {
     let used = Recipe::parse(&experiment.recipe, "recipe.toml", None, &[]);
     let known = Recipe::load(&experiment.name, Some(&experiment.profile), &[]);
     match (used, known) {
         (Ok(used), Ok(known)) => used
             .differences(&known)
             .into_iter()
-            .filter(|line| !line.starts_with("residual.variant:"))
+            .filter(|line| {
+                let key = line.split(':').next();
+                key != Some("residual.variant") && key != experiment.ablated.as_deref()
+            })
             .map(|line| {
                 line.replace("expected ", "")
                     .replace(", found ", " \u{2192} ")
