@@ -30,8 +30,10 @@ pub enum Command {
     Train(TrainArguments),
     /// Measure the error of a trained model on its recipe's test sets
     Eval(EvalArguments),
-    /// Apply a trained model to fields from a file
+    /// Apply a trained model to fields from a file, or to texts
     Predict(PredictArguments),
+    /// Let a trained language model go on with a text
+    Generate(GenerateArguments),
     /// Measure how far the neurons of a checkpoint have condensed into common directions
     Condense(CondenseArguments),
     /// Count parameters and floating-point operations of a recipe's model
@@ -136,24 +138,42 @@ pub struct EvalArguments {
 
 /// `kiti predict`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Example:
-  kiti predict runs/heat/additive/seed-0 --input snapshots.npy --output next.npy --picture next.svg")]
+#[command(after_help = "Examples:
+  kiti predict runs/heat/additive/seed-0 --input snapshots.npy --output next.npy --picture next.svg
+  kiti predict runs/imdb-quick/additive/seed-0 --text \"A film that I would see again.\"
+  kiti predict runs/snli-quick/additive/seed-0 --text \"A man sleeps.\" --text-pair \"A man is awake.\" --json")]
 pub struct PredictArguments {
     /// Folder of a run, or its model.safetensors
     #[arg(value_name = "CHECKPOINT")]
     pub checkpoint: PathBuf,
 
     /// Fields that the model sees: .npy, .npz or .safetensors of shape (samples, X, Y, snapshots)
-    #[arg(long, value_name = "FILE")]
-    pub input: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "text")]
+    pub input: Option<PathBuf>,
 
     /// Which array of the file, where it holds several
     #[arg(long, value_name = "NAME")]
     pub array: Option<String>,
 
     /// Where to write the predicted fields: .npy, .npz or .safetensors
-    #[arg(long, value_name = "FILE")]
-    pub output: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "text")]
+    pub output: Option<PathBuf>,
+
+    /// A text to be classified; may be given several times
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["input", "output", "array", "picture"])]
+    pub text: Vec<String>,
+
+    /// The second text of each pair, e.g. a hypothesis: as many as --text
+    #[arg(long, value_name = "TEXT", requires = "text")]
+    pub text_pair: Vec<String>,
+
+    /// How many of the most likely classes to name
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "text")]
+    pub top: usize,
+
+    /// Write the classes as JSON instead of a table
+    #[arg(long, requires = "text")]
+    pub json: bool,
 
     /// Snapshots to predict one after the other
     #[arg(long, value_name = "N", default_value_t = 10)]
@@ -166,6 +186,51 @@ pub struct PredictArguments {
     /// Where to compute: cpu, cuda, cuda:N, metal
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: DeviceName,
+}
+
+/// `kiti generate`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  kiti generate runs/language-quick/additive/seed-0 --prompt \"ROMEO:\"
+  kiti generate gpt2 --prompt \"Once upon a time\" --temperature 0.8 --top-k 40 --seed 7
+
+The same seed gives the same text.")]
+pub struct GenerateArguments {
+    /// Folder of a run, its model.safetensors, or a folder of the Hub's form with a GPT-2
+    #[arg(value_name = "CHECKPOINT")]
+    pub checkpoint: PathBuf,
+
+    /// The text to go on with
+    #[arg(long, value_name = "TEXT")]
+    pub prompt: String,
+
+    /// The most tokens to generate
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub max_tokens: usize,
+
+    /// How freely tokens are drawn: 1 as the model says, less is surer, 0 always the most likely one
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    pub temperature: f64,
+
+    /// Draw from so many of the most likely tokens only; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub top_k: usize,
+
+    /// Draw from the most likely tokens that together have this probability only
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    pub top_p: f64,
+
+    /// Seed of the draws
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+
+    /// Where to compute: cpu, cuda, cuda:N, metal
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub device: DeviceName,
+
+    /// Write prompt and continuation as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `kiti condense`.
@@ -283,7 +348,8 @@ pub enum DataCommand {
     Show(DataShowArguments),
     /// Generate samples of an equation
     Generate(DataGenerateArguments),
-    /// Fetch a data set's original archive, verified by its checksum: cifar10, cifar100, imdb, snli
+    /// Fetch a data set's original archive, verified by its checksum: cifar10, cifar100, imdb, snli,
+    /// tinyshakespeare
     Fetch(DataFetchArguments),
 }
 

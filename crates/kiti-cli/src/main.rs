@@ -16,7 +16,9 @@ mod data;
 mod eval;
 mod flops;
 mod gas;
+mod generate;
 mod predict;
+mod predict_text;
 mod reproduce;
 mod train;
 mod verify;
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => train::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
         Command::Condense(arguments) => condense::run(&arguments),
         Command::Flops(arguments) => flops::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

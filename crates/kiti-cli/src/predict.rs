@@ -1,4 +1,4 @@
-//! `kiti predict`: a trained model applied to fields from a file.
+//! `kiti predict`: a trained model applied to fields from a file; texts are classified in `predict_text`.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,6 +13,7 @@ use kiti_models::operator::Operator;
 use crate::cli::PredictArguments;
 use crate::failure::{Failure, Outcome};
 use crate::output;
+use crate::predict_text;
 use crate::render::chart_frame::{Scale, Theme};
 use crate::render::colour_map::{ColourMap, finite_range};
 use crate::render::field_picture::{FieldPicture, PanelGroup};
@@ -22,14 +23,17 @@ use crate::render::raster::Raster;
 
 /// Runs the command.
 pub fn run(arguments: &PredictArguments) -> Outcome {
-    Format::of_path(&arguments.output)?;
+    let (Some(given), Some(output)) = (&arguments.input, &arguments.output) else {
+        return predict_text::run(arguments);
+    };
+    Format::of_path(output)?;
     if let Some(picture) = &arguments.picture {
         check_picture_name(picture)?;
     }
     let device = arguments.device.open()?;
     let model = load_model(&arguments.checkpoint, &device)?;
     let operator = model.operator()?;
-    let mut input = read_array(&arguments.input, arguments.array.as_deref())?;
+    let mut input = read_array(given, arguments.array.as_deref())?;
     let dims = operator.dims();
     if input.shape().len() == dims + 1 {
         let shape = [input.shape(), &[1]].concat();
@@ -39,7 +43,7 @@ pub fn run(arguments: &PredictArguments) -> Outcome {
     if input.shape().len() != rank {
         return Err(Failure::refused(format!(
             "{}: expected {rank} axes (samples, {dims} of the grid, snapshots), found shape {:?}; reshape the array",
-            arguments.input.display(),
+            given.display(),
             input.shape()
         )));
     }
@@ -47,9 +51,9 @@ pub fn run(arguments: &PredictArguments) -> Outcome {
     let predicted = predict(operator, &input, arguments.snapshots, &device)?;
     if let Some(path) = &arguments.picture {
         let last = input.shape()[rank - 1] - 1;
-        let given = shown(&input, "last given", last)?;
+        let last_given = shown(&input, "last given", last)?;
         let first = shown(&predicted, "predicted 1", 0)?;
-        let mut panels = vec![given, first];
+        let mut panels = vec![last_given, first];
         if arguments.snapshots > 1 {
             let title = format!("predicted {}", arguments.snapshots);
             panels.push(shown(&predicted, &title, arguments.snapshots - 1)?);
@@ -58,12 +62,12 @@ pub fn run(arguments: &PredictArguments) -> Outcome {
     }
     let shape = predicted.shape().to_vec();
     write(
-        &arguments.output,
+        output,
         &BTreeMap::from([("prediction".to_owned(), predicted)]),
     )?;
     output::line(format!(
         "{}: predicted snapshots of shape {shape:?}",
-        arguments.output.display()
+        output.display()
     ));
     Ok(())
 }

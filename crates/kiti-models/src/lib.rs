@@ -17,6 +17,7 @@ pub mod recipe;
 pub mod resnet;
 pub mod rollout;
 pub mod task;
+pub mod text;
 pub mod train;
 pub mod transformer;
 

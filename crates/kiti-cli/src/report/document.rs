@@ -95,15 +95,21 @@ fn text(experiment: &Experiment, pictures: &mut Pictures) -> Outcome<String> {
         let svg = chart.to_svg(Theme::Standalone).map_err(drawing_failed)?;
         page.push_str(&pictures.add(&format!("errors-{set}"), &chart.title, &svg)?);
     }
-    page.push_str(
-        "\n## Learning curves\n\nMeans over seeds; bands from the smallest to the largest seed.\n",
-    );
-    for (index, chart) in curves::charts(experiment).into_iter().enumerate() {
+    let curves = curves::charts(experiment);
+    if !curves.is_empty() {
+        page.push_str(
+            "\n## Learning curves\n\nMeans over seeds; bands from the smallest to the largest seed.\n",
+        );
+    }
+    for (index, chart) in curves.into_iter().enumerate() {
         let svg = chart.to_svg(Theme::Standalone).map_err(drawing_failed)?;
         page.push_str(&pictures.add(&format!("curve-{}", index + 1), &chart.title, &svg)?);
     }
-    page.push_str("\n## Predictions\n\nFirst sample of each set.\n");
-    for (set, picture) in predictions::pictures(experiment) {
+    let predictions = predictions::pictures(experiment);
+    if !predictions.is_empty() {
+        page.push_str("\n## Predictions\n\nFirst sample of each set.\n");
+    }
+    for (set, picture) in predictions {
         let svg = picture.to_svg(Theme::Standalone).map_err(drawing_failed)?;
         page.push_str(&pictures.add(&format!("prediction-{set}"), picture.title(), &svg)?);
     }

@@ -186,10 +186,10 @@ fn layer_charts(experiment: &Experiment, variant: &str) -> Vec<LineChart> {
                     Series {
                         name: format!("layer {}", layer + 1),
                         style: indexed_style(index),
-                        points: points.iter().map(|p| (p.epoch as f64, p.mean)).collect(),
+                        points: points.iter().map(|p| (p.epoch, p.mean)).collect(),
                         band: points
                             .iter()
-                            .map(|p| (p.epoch as f64, p.low, p.high))
+                            .map(|p| (p.epoch, p.low, p.high))
                             .collect(),
                     }
                 })
@@ -209,10 +209,10 @@ pub(crate) fn mismatch_chart(experiment: &Experiment) -> Option<LineChart> {
             let points = thinned(&band(experiment.runs_of(&variant), ratio), POINTS);
             (!points.is_empty()).then(|| Series {
                 style: variant_style(&variant),
-                points: points.iter().map(|p| (p.epoch as f64, p.mean)).collect(),
+                points: points.iter().map(|p| (p.epoch, p.mean)).collect(),
                 band: points
                     .iter()
-                    .map(|p| (p.epoch as f64, p.low, p.high))
+                    .map(|p| (p.epoch, p.low, p.high))
                     .collect(),
                 name: variant,
             })
