@@ -32,6 +32,8 @@ pub enum Command {
     Eval(EvalArguments),
     /// Apply a trained model to fields from a file, or to texts
     Predict(PredictArguments),
+    /// Write a trained model as a folder that Hugging Face's programs open
+    Export(ExportArguments),
     /// Let a trained language model go on with a text
     Generate(GenerateArguments),
     /// Measure how far the neurons of a checkpoint have condensed into common directions
@@ -186,6 +188,22 @@ pub struct PredictArguments {
     /// Where to compute: cpu, cuda, cuda:N, metal
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: DeviceName,
+}
+
+/// `kiti export`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:
+  kiti export runs/imdb-quick/additive/seed-0 bert-imdb
+
+Then, in Python: AutoModelForSequenceClassification.from_pretrained(\"bert-imdb\")")]
+pub struct ExportArguments {
+    /// Folder of a run, or its model.safetensors
+    #[arg(value_name = "CHECKPOINT")]
+    pub checkpoint: PathBuf,
+
+    /// Folder for config.json, model.safetensors and tokenizer.json
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
 }
 
 /// `kiti generate`.

@@ -14,6 +14,7 @@ mod bench;
 mod condense;
 mod data;
 mod eval;
+mod export;
 mod flops;
 mod gas;
 mod generate;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Condense(arguments) => condense::run(&arguments),
         Command::Flops(arguments) => flops::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

@@ -24,7 +24,10 @@ pub fn run(arguments: &PredictArguments) -> Outcome {
     }
     let device = arguments.device.open()?;
     let classifier = TextClassifier::load(&arguments.checkpoint, &device)?;
-    let mut table = Table::new().text("text").text("class").number("probability");
+    let mut table = Table::new()
+        .text("text")
+        .text("class")
+        .number("probability");
     let mut found: Vec<Value> = Vec::new();
     for (index, text) in texts.iter().enumerate() {
         let second = pairs.get(index).map(String::as_str);

@@ -7,5 +7,6 @@ mod gas;
 mod interruption;
 mod program;
 mod reproduce;
+mod text;
 mod threads;
 mod verify;

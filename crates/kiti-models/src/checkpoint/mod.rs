@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use candle::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use model_file::read_model;
 pub use model_file::{
     METADATA_KEY, describe_model, load_model, load_weights, locate_model, save_model,
 };

@@ -56,7 +56,11 @@ impl LanguageTask {
         for rows in rows.chunks(self.evaluation_batch.max(1)) {
             let inputs = data.inputs().rows(rows)?.into_tensor(device)?;
             let targets = data.targets().rows(rows)?.into_tensor(device)?;
-            let loss = model.loss_t(&numbers(&inputs)?, &numbers(&targets)?, &Context::evaluate())?;
+            let loss = model.loss_t(
+                &numbers(&inputs)?,
+                &numbers(&targets)?,
+                &Context::evaluate(),
+            )?;
             sum += f64::from(loss.to_dtype(DType::F32)?.to_scalar::<f32>()?) * rows.len() as f64;
         }
         Ok(sum / data.len() as f64)

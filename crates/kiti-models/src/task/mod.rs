@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 pub use classification::{ClassificationTask, logits};
 pub use field_sets::{FieldSets, TRAIN, VALIDATION};
 pub use fields::FieldTask;
-pub use language::LanguageTask;
 pub(crate) use fields::with_channels;
+pub use language::LanguageTask;
 
 use crate::Result;
 use crate::diagnostics::FieldDiagnostics;

@@ -36,8 +36,7 @@ impl Companions {
     /// [`Error::Data`] with the path.
     pub fn write(&self, folder: &Path) -> Result<()> {
         let path = folder.join(Self::FILE);
-        let text =
-            serde_json::to_vec_pretty(self).map_err(|error| Error::corrupt(&path, error))?;
+        let text = serde_json::to_vec_pretty(self).map_err(|error| Error::corrupt(&path, error))?;
         Ok(kiti_data::atomic_file::write(&path, |file| {
             file.write_all(&text)
         })?)

@@ -104,6 +104,8 @@ impl LanguageModel {
         // A token may be part of a character: both are decoded together.
         let all = self.vocabulary.decode(&[&tokens[..], &new].concat())?;
         let given = self.vocabulary.decode(&tokens)?;
-        Ok(all.strip_prefix(&given).map_or_else(|| all.clone(), str::to_owned))
+        Ok(all
+            .strip_prefix(&given)
+            .map_or_else(|| all.clone(), str::to_owned))
     }
 }

@@ -181,7 +181,10 @@ mod tests {
             for (found, expected) in shares(&sampler).iter().zip(expected) {
                 // Four standard errors of a share.
                 let error: f64 = (expected * (1.0 - expected) / 20_000.0f64).sqrt();
-                assert!((found - expected).abs() <= 4.0 * error, "{found} {expected}");
+                assert!(
+                    (found - expected).abs() <= 4.0 * error,
+                    "{found} {expected}"
+                );
             }
         }
     }

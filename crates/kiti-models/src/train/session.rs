@@ -14,9 +14,7 @@ use kiti_nn::var_store::VarStore;
 
 use super::average::WeightAverage;
 use super::directory::{Circumstances, RunDirectory};
-use super::metrics::{
-    EpochMetrics, EpochTiming, LayerMetrics, LineFile, MidwayEvaluation,
-};
+use super::metrics::{EpochMetrics, EpochTiming, LayerMetrics, LineFile, MidwayEvaluation};
 use super::observer::{Event, Observer};
 use super::plan::Plan;
 use super::result::{self, RunResult};

@@ -37,7 +37,11 @@ pub(super) struct Midway {
 
 impl Midway {
     pub(super) fn new(recipe: &Recipe, batches: usize, evaluated: bool) -> Self {
-        let evaluations = if evaluated { recipe.evaluation.per_epoch } else { 1 };
+        let evaluations = if evaluated {
+            recipe.evaluation.per_epoch
+        } else {
+            1
+        };
         Self {
             steps: batches.div_ceil(recipe.training.accumulation),
             evaluations,

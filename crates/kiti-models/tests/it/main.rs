@@ -5,6 +5,7 @@ mod data_kinds;
 mod diagnostics;
 mod golden;
 mod images;
+mod language;
 mod minilm;
 mod models;
 mod oformer;

@@ -187,10 +187,7 @@ fn layer_charts(experiment: &Experiment, variant: &str) -> Vec<LineChart> {
                         name: format!("layer {}", layer + 1),
                         style: indexed_style(index),
                         points: points.iter().map(|p| (p.epoch, p.mean)).collect(),
-                        band: points
-                            .iter()
-                            .map(|p| (p.epoch, p.low, p.high))
-                            .collect(),
+                        band: points.iter().map(|p| (p.epoch, p.low, p.high)).collect(),
                     }
                 })
                 .collect(),
@@ -210,10 +207,7 @@ pub(crate) fn mismatch_chart(experiment: &Experiment) -> Option<LineChart> {
             (!points.is_empty()).then(|| Series {
                 style: variant_style(&variant),
                 points: points.iter().map(|p| (p.epoch, p.mean)).collect(),
-                band: points
-                    .iter()
-                    .map(|p| (p.epoch, p.low, p.high))
-                    .collect(),
+                band: points.iter().map(|p| (p.epoch, p.low, p.high)).collect(),
                 name: variant,
             })
         })

@@ -139,7 +139,8 @@ impl FieldSource for LanguageSection {
     }
 
     fn trial(&self, samples: usize) -> Result<(Field, Field)> {
-        let tokens = || Field::from_f32(vec![samples, self.window], vec![0.0; samples * self.window]);
+        let tokens =
+            || Field::from_f32(vec![samples, self.window], vec![0.0; samples * self.window]);
         Ok((tokens()?, tokens()?))
     }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use kiti_data::Field;
 use kiti_data::cache::Cache;
 use kiti_data::pde::Observer;
-use kiti_data::text::{Columns, Examples, TextSource, TextSplits, TextTokenizer, Tokenised, text_rows};
+use kiti_data::text::{
+    Columns, Examples, TextSource, TextSplits, TextTokenizer, Tokenised, text_rows,
+};
 use kiti_kinetics::rng::{Stream, derive_seed};
 use serde::{Deserialize, Serialize};
 
