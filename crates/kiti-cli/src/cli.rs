@@ -30,8 +30,12 @@ pub enum Command {
     Train(TrainArguments),
     /// Measure the error of a trained model on its recipe's test sets
     Eval(EvalArguments),
-    /// Apply a trained model to fields from a file, or to images
+    /// Apply a trained model to fields from a file, to images or to texts
     Predict(PredictArguments),
+    /// Write a trained model as a folder that Hugging Face's programs open
+    Export(ExportArguments),
+    /// Let a trained language model go on with a text
+    Generate(GenerateArguments),
     /// Measure how far the neurons of a checkpoint have condensed into common directions
     Condense(CondenseArguments),
     /// Count parameters and floating-point operations of a recipe's model
@@ -143,10 +147,12 @@ pub struct EvalArguments {
 /// `kiti predict`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    group(ArgGroup::new("given").required(true).args(["input", "image"])),
+    group(ArgGroup::new("given").required(true).args(["input", "image", "text"])),
     after_help = "Examples:
   kiti predict runs/heat/additive/seed-0 --input snapshots.npy --output next.npy --picture next.svg
-  kiti predict runs/cifar10/additive/seed-0 --image cat.png dog.jpg --top 3"
+  kiti predict runs/cifar10/additive/seed-0 --image cat.png dog.jpg --top 3
+  kiti predict runs/imdb-quick/additive/seed-0 --text \"A film that I would see again.\"
+  kiti predict runs/snli-quick/additive/seed-0 --text \"A man sleeps.\" --text-pair \"A man is awake.\" --json"
 )]
 pub struct PredictArguments {
     /// Folder of a run, or its model.safetensors; for images also a folder as the Hugging Face Hub has it
@@ -161,7 +167,15 @@ pub struct PredictArguments {
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub image: Vec<PathBuf>,
 
-    /// Classes to name for each image, the most likely first
+    /// A text to classify; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    pub text: Vec<String>,
+
+    /// The second text of each pair, e.g. a hypothesis: as many as --text
+    #[arg(long, value_name = "TEXT", requires = "text")]
+    pub text_pair: Vec<String>,
+
+    /// Classes to name for each image or text, the most likely first
     #[arg(long, value_name = "K", default_value_t = 5, conflicts_with = "input", value_parser = clap::value_parser!(u32).range(1..))]
     pub top: u32,
 
@@ -188,6 +202,67 @@ pub struct PredictArguments {
     /// Where to compute: cpu, cuda, cuda:N, metal
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub device: DeviceName,
+}
+
+/// `kiti export`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:
+  kiti export runs/imdb-quick/additive/seed-0 bert-imdb
+
+Then, in Python: AutoModelForSequenceClassification.from_pretrained(\"bert-imdb\")")]
+pub struct ExportArguments {
+    /// Folder of a run, or its model.safetensors
+    #[arg(value_name = "CHECKPOINT")]
+    pub checkpoint: PathBuf,
+
+    /// Folder for config.json, model.safetensors and tokenizer.json
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+}
+
+/// `kiti generate`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  kiti generate runs/language-quick/additive/seed-0 --prompt \"ROMEO:\"
+  kiti generate gpt2 --prompt \"Once upon a time\" --temperature 0.8 --top-k 40 --seed 7
+
+The same seed gives the same text.")]
+pub struct GenerateArguments {
+    /// Folder of a run, its model.safetensors, or a folder of the Hub's form with a GPT-2
+    #[arg(value_name = "CHECKPOINT")]
+    pub checkpoint: PathBuf,
+
+    /// The text to go on with
+    #[arg(long, value_name = "TEXT")]
+    pub prompt: String,
+
+    /// The most tokens to generate
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub max_tokens: usize,
+
+    /// How freely tokens are drawn: 1 as the model says, less is surer, 0 always the most likely one
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    pub temperature: f64,
+
+    /// Draw from so many of the most likely tokens only; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub top_k: usize,
+
+    /// Draw from the most likely tokens that together have this probability only
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    pub top_p: f64,
+
+    /// Seed of the draws
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+
+    /// Where to compute: cpu, cuda, cuda:N, metal
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub device: DeviceName,
+
+    /// Write prompt and continuation as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `kiti condense`.
@@ -305,7 +380,8 @@ pub enum DataCommand {
     Show(DataShowArguments),
     /// Generate samples of an equation
     Generate(DataGenerateArguments),
-    /// Fetch a data set's original archive, verified by its checksum: cifar10, cifar100, imdb, snli
+    /// Fetch a data set's original archive, verified by its checksum: cifar10, cifar100, imdb, snli,
+    /// tinyshakespeare
     Fetch(DataFetchArguments),
 }
 

@@ -14,8 +14,10 @@ mod bench;
 mod condense;
 mod data;
 mod eval;
+mod export;
 mod flops;
 mod gas;
+mod generate;
 mod predict;
 mod reproduce;
 mod train;
@@ -33,6 +35,8 @@ fn main() -> ExitCode {
         Command::Train(arguments) => train::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Predict(arguments) => predict::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Condense(arguments) => condense::run(&arguments),
         Command::Flops(arguments) => flops::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

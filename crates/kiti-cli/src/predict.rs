@@ -1,6 +1,7 @@
-//! `kiti predict`: a trained model applied to fields from a file, or to images.
+//! `kiti predict`: a trained model applied to fields from a file, to images or to texts.
 
 mod images;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -26,7 +27,8 @@ use crate::render::raster::Raster;
 pub fn run(arguments: &PredictArguments) -> Outcome {
     match (&arguments.input, &arguments.output) {
         (Some(input), Some(output)) => fields(arguments, input, output),
-        _ => images::run(arguments),
+        _ if arguments.text.is_empty() => images::run(arguments),
+        _ => texts::run(arguments),
     }
 }
 
@@ -56,9 +58,9 @@ fn fields(arguments: &PredictArguments, source: &Path, output: &Path) -> Outcome
     let predicted = predict(operator, &input, arguments.snapshots, &device)?;
     if let Some(path) = &arguments.picture {
         let last = input.shape()[rank - 1] - 1;
-        let given = shown(&input, "last given", last)?;
+        let last_given = shown(&input, "last given", last)?;
         let first = shown(&predicted, "predicted 1", 0)?;
-        let mut panels = vec![given, first];
+        let mut panels = vec![last_given, first];
         if arguments.snapshots > 1 {
             let title = format!("predicted {}", arguments.snapshots);
             panels.push(shown(&predicted, &title, arguments.snapshots - 1)?);

@@ -76,6 +76,28 @@ pub enum Error {
         /// The recipe's profiles.
         known: Vec<String>,
     },
+    /// A data set is not where the recipe says.
+    #[error("{}: not there; {}set data.path to where it is", path.display(), fetched(name))]
+    NoData {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// The name by which it can be fetched; empty for data of one's own.
+        name: String,
+    },
+    /// A file that belongs to a model is not beside it.
+    #[error(
+        "{}: expected {file} beside the model, found none; keep the run's folder together",
+        path.display()
+    )]
+    NoCompanion {
+        /// The model.
+        path: PathBuf,
+        /// The file.
+        file: String,
+    },
+    /// A text to be classified says nothing.
+    #[error("text: expected at least one word, found none")]
+    EmptyText,
     /// A model's configuration contradicts itself.
     #[error("model: {key} = {found}: expected {expected}")]
     ModelConfig {
@@ -285,6 +307,14 @@ impl Error {
             path: path.to_path_buf(),
             message: message.to_string(),
         }
+    }
+}
+
+/// How a data set of this name is had.
+fn fetched(name: &str) -> String {
+    match name {
+        "" => String::new(),
+        name => format!("get it with `kiti data fetch {name}`, or "),
     }
 }
 

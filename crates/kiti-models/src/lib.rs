@@ -18,6 +18,7 @@ pub mod recipe;
 pub mod resnet;
 pub mod rollout;
 pub mod task;
+pub mod text;
 pub mod train;
 pub mod transformer;
 

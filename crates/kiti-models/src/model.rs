@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bert::BertForSequenceClassification;
 use crate::fno::Fno;
+use crate::gpt2::Gpt2;
 use crate::oformer::OFormer;
 use crate::operator::{FieldOperator, Network, Normalization};
 use crate::recipe::ModelSection;
@@ -54,6 +55,8 @@ pub enum Model {
     Images(ResNet),
     /// From texts to classes.
     Texts(BertForSequenceClassification),
+    /// From tokens to the next ones.
+    Language(Gpt2),
 }
 
 impl Model {
@@ -75,6 +78,10 @@ impl Model {
                 let model = BertForSequenceClassification::new(&section.encoder, &residuals, vb)?;
                 return Ok(Self::Texts(model));
             }
+            ModelSection::Gpt2(section) => {
+                let residuals = section.residuals(residual);
+                return Ok(Self::Language(Gpt2::new(&section.network, &residuals, vb)?));
+            }
             ModelSection::Fno(config) => Network::Fno(Fno::new(config, residual, vb)?),
             ModelSection::Oformer(config) => {
                 Network::OFormer(Box::new(OFormer::new(config, residual, vb)?))
@@ -82,6 +89,16 @@ impl Model {
         };
         let normalization = description.normalization.clone();
         Ok(Self::Operator(FieldOperator::new(network, normalization)))
+    }
+
+    /// What it is, in words.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Operator(_) => "a model from fields to fields",
+            Self::Images(_) => "a classifier of images",
+            Self::Texts(_) => "a classifier of texts",
+            Self::Language(_) => "a language model",
+        }
     }
 
     /// The operator between fields that this is.
@@ -92,9 +109,9 @@ impl Model {
     pub fn operator(&self) -> Result<&FieldOperator> {
         match self {
             Self::Operator(operator) => Ok(operator),
-            Self::Images(_) | Self::Texts(_) => Err(Error::ModelConfig {
+            other => Err(Error::ModelConfig {
                 key: "kind",
-                found: "a classifier".to_owned(),
+                found: other.kind().to_owned(),
                 expected: "a model from fields to fields",
             }),
         }

@@ -122,10 +122,13 @@ fn text(experiment: &Experiment, pictures: &mut Pictures) -> Outcome<String> {
         let svg = chart.to_svg(Theme::Standalone).map_err(drawing_failed)?;
         page.push_str(&pictures.add(&format!("errors-{set}"), &chart.title, &svg)?);
     }
-    page.push_str(
-        "\n## Learning curves\n\nMeans over seeds; bands from the smallest to the largest seed.\n",
-    );
-    for (index, chart) in curves::charts(experiment).into_iter().enumerate() {
+    let curves = curves::charts(experiment);
+    if !curves.is_empty() {
+        page.push_str(
+            "\n## Learning curves\n\nMeans over seeds; bands from the smallest to the largest seed.\n",
+        );
+    }
+    for (index, chart) in curves.into_iter().enumerate() {
         let svg = chart.to_svg(Theme::Standalone).map_err(drawing_failed)?;
         page.push_str(&pictures.add(&format!("curve-{}", index + 1), &chart.title, &svg)?);
     }

@@ -91,8 +91,8 @@ pub fn collision_means(experiment: &Experiment) -> Vec<CollisionMeans> {
 /// One point of a curve over seeds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BandPoint {
-    /// The epoch.
-    pub epoch: usize,
+    /// Epochs done: a whole number but for evaluations in the course of one.
+    pub epoch: f64,
     /// Mean over the seeds that have a value there.
     pub mean: f64,
     /// Smallest of them.
@@ -107,17 +107,47 @@ pub fn band<'a>(
     runs: impl Iterator<Item = &'a Run>,
     value: impl Fn(&EpochMetrics) -> Option<f64>,
 ) -> Vec<BandPoint> {
+    band_of(runs, |epoch| {
+        value(epoch)
+            .map(|value| (epoch.step, value))
+            .into_iter()
+            .collect()
+    })
+}
+
+/// The same of the error on `set`, evaluations in the course of an epoch among them.
+pub fn evaluated_band<'a>(runs: impl Iterator<Item = &'a Run>, set: &str) -> Vec<BandPoint> {
+    band_of(runs, |epoch| {
+        let midway = epoch.midway.iter();
+        let midway = midway.filter_map(|one| Some((one.step, *one.evaluation.get(set)?)));
+        let end = epoch.evaluation.as_ref().and_then(|errors| errors.get(set));
+        midway
+            .chain(end.map(|error| (epoch.step, *error)))
+            .collect()
+    })
+}
+
+/// The same of values at optimiser steps.
+fn band_of<'a>(
+    runs: impl Iterator<Item = &'a Run>,
+    values: impl Fn(&EpochMetrics) -> Vec<(u64, f64)>,
+) -> Vec<BandPoint> {
     let runs: Vec<&Run> = runs.filter(|run| !run.epochs.is_empty()).collect();
-    let mut found = std::collections::BTreeMap::<usize, Vec<f64>>::new();
+    let mut found = std::collections::BTreeMap::<u64, (f64, Vec<f64>)>::new();
     for run in &runs {
         for epoch in &run.epochs {
-            if let Some(value) = value(epoch).filter(|value| value.is_finite()) {
-                found.entry(epoch.epoch).or_default().push(value);
+            let steps = epoch.step as f64 / epoch.epoch.max(1) as f64;
+            for (step, value) in values(epoch) {
+                if value.is_finite() {
+                    let place = found.entry(step).or_default();
+                    place.0 = step as f64 / steps;
+                    place.1.push(value);
+                }
             }
         }
     }
     found
-        .into_iter()
+        .into_values()
         .filter(|(_, values)| values.len() == runs.len())
         .map(|(epoch, values)| BandPoint {
             epoch,

@@ -8,5 +8,6 @@ mod images;
 mod interruption;
 mod program;
 mod reproduce;
+mod text;
 mod threads;
 mod verify;

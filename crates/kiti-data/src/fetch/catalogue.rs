@@ -3,14 +3,16 @@
 use super::RemoteFile;
 use crate::manifest::DatasetManifest;
 
-const MANIFESTS: [&str; 4] = [
+const MANIFESTS: [&str; 5] = [
     include_str!("../../../../datasets/cifar10/manifest.toml"),
     include_str!("../../../../datasets/cifar100/manifest.toml"),
     include_str!("../../../../datasets/imdb/manifest.toml"),
     include_str!("../../../../datasets/snli/manifest.toml"),
+    include_str!("../../../../datasets/tinyshakespeare/manifest.toml"),
 ];
 
-/// The original files of the data sets that can be fetched, by name: `cifar10`, `cifar100`, `imdb`, `snli`.
+/// The original files of the data sets that can be fetched, by name: `cifar10`, `cifar100`, `imdb`, `snli`,
+/// `tinyshakespeare`.
 ///
 /// ```
 /// let known = kiti_data::fetch::catalogue();

@@ -9,11 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use super::tokenizer::TextTokenizer;
 use crate::archive::{self, Packing};
+use crate::cache::{Cache, Outcome};
 use crate::loader::{Change, Dataset, RowSource};
-use crate::{Error, Field, Result};
+use crate::{Error, Field, Result, checksum};
 
 /// The longest text that is read.
 const LARGEST_TEXT: u64 = 4 << 30;
+
+/// A few speeches of Shakespeare's: text enough to see that something runs.
+pub const SAMPLE: &str = include_str!("../../../../datasets/tinyshakespeare/sample/speeches.txt");
+
+/// Numbers up to here are exact in single precision, in which arrays are kept.
+const MOST_TOKENS: usize = 1 << 24;
 
 /// What a token of a text is.
 #[derive(Clone, Debug)]
@@ -94,6 +101,14 @@ impl Vocabulary {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Number of the token with this name; none where tokens are characters.
+    pub fn token(&self, name: &str) -> Option<u32> {
+        match self {
+            Self::Characters(_) => None,
+            Self::Tokenizer(tokenizer) => tokenizer.token(name),
+        }
     }
 
     /// The tokens of a text.
@@ -186,6 +201,55 @@ impl Corpus {
             tokens: vocabulary.encode(text)?.into(),
             vocabulary,
         })
+    }
+
+    /// The same with the tokens of a tokenizer made once and kept in `cache`; characters are numbered anew.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and those of [`Cache::get_or_generate`]; [`Error::Setting`] for a vocabulary beyond 2^24.
+    pub fn load_or_make(
+        text: &str,
+        tokenizer: Option<TextTokenizer>,
+        cache: &Cache,
+    ) -> Result<(Self, Option<Outcome>)> {
+        let Some(tokenizer) = tokenizer else {
+            return Ok((Self::new(text, None)?, None));
+        };
+        if tokenizer.vocabulary_size() > MOST_TOKENS {
+            return Err(Error::Setting {
+                key: "vocabulary",
+                found: format!("{} tokens", tokenizer.vocabulary_size()),
+                expected: "at most 16777216",
+            });
+        }
+        let settings = BTreeMap::from([
+            ("tokenizer", tokenizer.sha256().to_owned()),
+            ("text", checksum::of_text(text)),
+        ]);
+        let mut entry = cache.get_or_generate("corpus", &settings, || {
+            let tokens = tokenizer.encode_plain(text)?;
+            let numbers: Vec<f32> = tokens.into_iter().map(|token| token as f32).collect();
+            let field = Field::from_f32(vec![numbers.len()], numbers)?;
+            Ok(BTreeMap::from([("tokens".to_owned(), field)]))
+        })?;
+        let tokens = entry
+            .arrays
+            .remove("tokens")
+            .ok_or_else(|| Error::ArrayNotFound {
+                path: entry.path.clone(),
+                name: "tokens".to_owned(),
+                available: Vec::new(),
+            })?;
+        let tokens: Vec<u32> = tokens
+            .into_f32()
+            .into_iter()
+            .map(|token| token as u32)
+            .collect();
+        let corpus = Self {
+            tokens: tokens.into(),
+            vocabulary: Vocabulary::Tokenizer(Box::new(tokenizer)),
+        };
+        Ok((corpus, Some(entry.outcome)))
     }
 
     /// Number of tokens.

@@ -17,7 +17,7 @@ mod table;
 pub mod tokenised;
 pub mod tokenizer;
 
-pub use corpus::{Corpus, Vocabulary};
+pub use corpus::{Characters, Corpus, Vocabulary};
 pub use examples::{Example, Examples, LengthRange, TextSplits, TextSummary};
 pub use source::{Columns, TextSource};
 pub use tokenised::{Tokenised, text_rows};

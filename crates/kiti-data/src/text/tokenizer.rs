@@ -70,6 +70,11 @@ impl TextTokenizer {
         largest.map_or(0, |largest| largest as usize + 1)
     }
 
+    /// Number of the token with this name, special ones included.
+    pub fn token(&self, name: &str) -> Option<u32> {
+        self.tokenizer.token_to_id(name)
+    }
+
     /// Number of the token that fills up shorter sequences.
     pub fn padding(&self) -> u32 {
         self.padding

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use candle::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use model_file::read_model;
 pub use model_file::{
     METADATA_KEY, describe_model, load_described_model, load_model, load_weights, locate_model,
     save_model,
@@ -261,7 +262,7 @@ pub fn read(path: &Path, device: &Device) -> Result<Checkpoint> {
             ));
         }
     }
-    let (description, model) = model_file::read_model(&path.join(MODEL_FILE), device)?;
+    let (description, model) = read_model(&path.join(MODEL_FILE), device)?;
     let optimizer_path = path.join(OPTIMIZER_FILE);
     let bytes = std::fs::read(&optimizer_path)
         .map_err(Error::io(&optimizer_path, "read the checkpoint"))?;

@@ -115,7 +115,7 @@ pub fn locate_model(path: &Path) -> Result<PathBuf> {
 }
 
 /// Weights and description of a model file.
-pub(super) fn read_model(
+pub(crate) fn read_model(
     path: &Path,
     device: &Device,
 ) -> Result<(ModelDescription, HashMap<String, Tensor>)> {

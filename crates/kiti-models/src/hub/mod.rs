@@ -11,6 +11,7 @@
 //! | `kiti` | any model of this crate | its own |
 
 mod architecture;
+mod export;
 mod files;
 mod images;
 mod names;
@@ -25,6 +26,7 @@ use kiti_data::text::TextTokenizer;
 use kiti_nn::var_store::VarStore;
 
 pub use architecture::Architecture;
+pub use export::export;
 pub use files::PretrainedFiles;
 
 use crate::bert::{Bert, BertForSequenceClassification};

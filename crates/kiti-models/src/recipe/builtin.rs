@@ -25,4 +25,5 @@ pub(super) const RECIPES: &[(&str, &str)] = &[
     ("cifar100", include_str!("../../recipes/cifar100.toml")),
     ("imdb", include_str!("../../recipes/imdb.toml")),
     ("snli", include_str!("../../recipes/snli.toml")),
+    ("language", include_str!("../../recipes/language.toml")),
 ];

@@ -31,8 +31,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-pub use data::{DataSection, ImageFormat, ImagesSection, TestSet, TextFormat, TextsSection};
-pub use model::{BertSection, ModelSection, ResNetSection};
+pub use data::{
+    DataSection, ImageFormat, ImagesSection, LanguageSection, TestSet, TextFormat, TextsSection,
+};
+pub use model::{BertSection, Gpt2Section, ModelSection, ResNetSection};
 pub use sections::{EvaluationSection, ResidualSection, SchedulePeriod, TrainingSection};
 
 use crate::{Error, Result};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bert::{BertConfig, BertForSequenceClassification};
 use crate::fno::{Fno, FnoConfig};
+use crate::gpt2::{Gpt2, Gpt2Config};
 use crate::hub::{Architecture, PretrainedFiles};
 use crate::oformer::{OFormer, OFormerConfig};
 use crate::resnet::{ResNet, ResNetConfig, StageResiduals};
@@ -26,6 +27,8 @@ pub enum ModelSection {
     Resnet(ResNetSection),
     /// BERT with a classifier.
     Bert(BertSection),
+    /// GPT-2.
+    Gpt2(Gpt2Section),
 }
 
 /// A residual network and what is particular to its stages.
@@ -82,6 +85,47 @@ impl BertSection {
     }
 }
 
+/// GPT-2, where it begins, and which of its additions are the recipe's residual.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Gpt2Section {
+    /// Its sizes: those of the checkpoint, where it begins from one.
+    pub network: Gpt2Config,
+    /// The checkpoint that training begins from, a folder or a repository of the Hub; empty for random weights.
+    pub pretrained: String,
+    /// How many layers have the residual, counted from the last one; 0 for all.
+    pub last_layers: usize,
+    /// Whether the addition around attention is one.
+    pub attention: bool,
+    /// Whether the addition around the feed-forward layers is one.
+    pub feed_forward: bool,
+}
+
+impl Default for Gpt2Section {
+    /// GPT-2 small, random weights, around the last layer's attention.
+    fn default() -> Self {
+        Self {
+            network: Gpt2Config::default(),
+            pretrained: String::new(),
+            last_layers: 1,
+            attention: true,
+            feed_forward: false,
+        }
+    }
+}
+
+impl Gpt2Section {
+    /// The residual of each addition.
+    pub fn residuals(&self, residual: &ResidualConfig) -> LayerResiduals {
+        LayerResiduals {
+            residual: residual.clone(),
+            last_layers: (self.last_layers > 0).then_some(self.last_layers),
+            attention: self.attention,
+            feed_forward: self.feed_forward,
+        }
+    }
+}
+
 impl ModelSection {
     /// Every kind with its default values.
     pub fn examples() -> Vec<Self> {
@@ -97,6 +141,13 @@ impl ModelSection {
                 },
                 ..BertSection::default()
             }),
+            Self::Gpt2(Gpt2Section {
+                network: Gpt2Config {
+                    n_inner: Some(1),
+                    ..Gpt2Config::default()
+                },
+                ..Gpt2Section::default()
+            }),
         ]
     }
 
@@ -111,6 +162,7 @@ impl ModelSection {
             Self::Oformer(config) => config.validate(),
             Self::Resnet(section) => section.network.validate(),
             Self::Bert(section) => section.encoder.validate(),
+            Self::Gpt2(section) => section.network.validate(),
         }
     }
 
@@ -120,7 +172,7 @@ impl ModelSection {
             Self::Fno(config) => config.dims(),
             Self::Oformer(config) => config.dims,
             Self::Resnet(_) => 2,
-            Self::Bert(_) => 1,
+            Self::Bert(_) | Self::Gpt2(_) => 1,
         }
     }
 
@@ -130,17 +182,18 @@ impl ModelSection {
             Self::Fno(config) => config.in_channels,
             Self::Oformer(config) => config.in_channels,
             Self::Resnet(section) => section.network.in_channels,
-            Self::Bert(_) => 1,
+            Self::Bert(_) | Self::Gpt2(_) => 1,
         }
     }
 
-    /// Channels of an operator's output.
+    /// Channels of an operator's output, classes, or tokens.
     pub fn out_channels(&self) -> usize {
         match self {
             Self::Fno(config) => config.out_channels,
             Self::Oformer(config) => config.out_channels,
             Self::Resnet(section) => section.network.classes,
             Self::Bert(section) => section.encoder.num_labels,
+            Self::Gpt2(section) => section.network.vocab_size,
         }
     }
 
@@ -154,17 +207,8 @@ impl ModelSection {
             Self::Fno(config) => config.check_grid(grid),
             Self::Oformer(config) => config.check_grid(grid),
             Self::Resnet(_) => Ok(()),
-            Self::Bert(section) => {
-                let longest = section.encoder.max_position_embeddings;
-                match grid {
-                    [tokens] if (1..=longest).contains(tokens) => Ok(()),
-                    _ => Err(Error::Shape {
-                        name: "a text".to_owned(),
-                        expected: format!("1 to {longest} tokens"),
-                        found: grid.to_vec(),
-                    }),
-                }
-            }
+            Self::Bert(section) => check_length(section.encoder.max_position_embeddings, grid),
+            Self::Gpt2(section) => check_length(section.network.n_positions, grid),
         }
     }
 
@@ -205,6 +249,9 @@ impl ModelSection {
                     .residuals(residual)
                     .validate(section.encoder.hidden_size);
             }
+            Self::Gpt2(section) => {
+                return section.residuals(residual).validate(section.network.n_embd);
+            }
         };
         KineticResidual::new(kinetic.clone(), 0)
             .and_then(|residual| residual.layout(&shape))
@@ -219,6 +266,7 @@ impl ModelSection {
             Self::Oformer(config) => config.parameter_count(),
             Self::Resnet(section) => section.network.parameter_count(),
             Self::Bert(section) => section.encoder.parameter_count(),
+            Self::Gpt2(section) => section.network.parameter_count(),
         }
     }
 
@@ -251,6 +299,10 @@ impl ModelSection {
                 let residuals = section.residuals(residual);
                 BertForSequenceClassification::flops(&section.encoder, &residuals, batch, grid[0])
             }
+            Self::Gpt2(section) => {
+                let residuals = section.residuals(residual);
+                Gpt2::flops(&section.network, &residuals, batch, grid[0])
+            }
         }
     }
 
@@ -268,7 +320,25 @@ impl ModelSection {
             Self::Bert(section) => {
                 BertForSequenceClassification::kept_bytes(&section.encoder, batch, grid[0])
             }
+            Self::Gpt2(section) => Gpt2::kept_bytes(&section.network, batch, grid[0]),
         }
+    }
+
+    /// How many layers lie between a variable and the output, its own included: 0 for the head, one more from layer to layer
+    /// down to the embeddings. None for a model without a stack of layers.
+    pub fn depth(&self, variable: &str) -> Option<usize> {
+        let (layers, stack) = match self {
+            Self::Bert(section) => (section.encoder.num_hidden_layers, "encoder.layer."),
+            Self::Gpt2(section) => (section.network.n_layer, "transformer.h."),
+            Self::Fno(_) | Self::Oformer(_) | Self::Resnet(_) => return None,
+        };
+        if let Some((_, rest)) = variable.split_once(stack) {
+            let layer: usize = rest.split('.').next()?.parse().ok()?;
+            return layers.checked_sub(layer);
+        }
+        let embeds = ["embeddings.", ".wte.", ".wpe."];
+        let embeds = embeds.iter().any(|part| variable.contains(part));
+        Some(if embeds { layers + 1 } else { 0 })
     }
 
     /// Overwrites the initial values of the model in `store` where training begins from a checkpoint.
@@ -282,6 +352,10 @@ impl ModelSection {
                 &section.pretrained,
                 Architecture::Bert(section.encoder.clone()),
             ),
+            Self::Gpt2(section) => (
+                &section.pretrained,
+                Architecture::Gpt2(section.network.clone()),
+            ),
             Self::Resnet(section) => (
                 &section.pretrained,
                 Architecture::ResNet(section.network.clone()),
@@ -293,5 +367,16 @@ impl ModelSection {
             files.load_into(&architecture, store)?;
         }
         Ok(())
+    }
+}
+
+fn check_length(longest: usize, grid: &[usize]) -> Result<()> {
+    match grid {
+        [tokens] if (1..=longest).contains(tokens) => Ok(()),
+        _ => Err(Error::Shape {
+            name: "a text".to_owned(),
+            expected: format!("1 to {longest} tokens"),
+            found: grid.to_vec(),
+        }),
     }
 }

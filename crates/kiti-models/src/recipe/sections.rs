@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use kiti_nn::loss::Reduction;
-use kiti_nn::optim::{AdamConfig, OptimizerConfig, SgdConfig};
+use kiti_nn::optim::{AdamConfig, Optimizer, OptimizerConfig, SgdConfig, VariableRule};
 use kiti_nn::residual::{ResidualConfig, Variant, VariantSettings};
 use kiti_nn::schedule::LearningRateSchedule;
+use kiti_nn::var_store::VarStore;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -58,6 +59,10 @@ pub struct TrainingSection {
     pub loss_reduction: Reduction,
     /// Learning rate before the schedule.
     pub learning_rate: f64,
+    /// What the rate is multiplied with from each layer of a transformer to the one below it; 1 treats all alike.
+    pub layer_decay: f64,
+    /// Whether the weight decay applies to biases and norms too: to variables of one dimension.
+    pub decay_biases_and_norms: bool,
     /// Largest common norm of the gradients; 0 does not clip.
     pub clip_norm: f64,
     /// Noise added to the inputs in training, its deviation over the root mean square of each sample's input.
@@ -86,6 +91,8 @@ impl Default for TrainingSection {
             accumulation: 1,
             loss_reduction: Reduction::Sum,
             learning_rate: 1e-3,
+            layer_decay: 1.0,
+            decay_biases_and_norms: true,
             clip_norm: 0.0,
             input_noise: 0.0,
             average_decay: 0.0,
@@ -105,12 +112,38 @@ impl Default for TrainingSection {
     }
 }
 
+impl TrainingSection {
+    /// The optimiser of the variables in `store`, those of `model`.
+    ///
+    /// # Errors
+    ///
+    /// A setting out of its range.
+    pub fn optimizer(&self, model: &ModelSection, store: &VarStore) -> candle::Result<Optimizer> {
+        let optimizer = Optimizer::new(&self.optimizer, store.variables())?;
+        Ok(optimizer.with_rules(|name, value| VariableRule {
+            rate_factor: match model.depth(name) {
+                Some(depth) => self.layer_decay.powf(depth as f64),
+                None => 1.0,
+            },
+            decays: self.decay_biases_and_norms || value.rank() > 1,
+        }))
+    }
+}
+
 /// What the model is tested on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EvaluationSection {
     /// Epochs between two evaluations; the last epoch always has one.
     pub every: usize,
+    /// Evaluations in each of those epochs, at equal distances, the last one at its end.
+    pub per_epoch: usize,
+    /// Training samples that are evaluated too, the first ones; 0 for none, all if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub training_samples: Option<usize>,
+    /// Whether the training loss of kinetic residuals is computed without collisions too, in epochs with an evaluation: one
+    /// more forward pass a batch.
+    pub without_collisions: bool,
     /// Samples evaluated at a time.
     pub batch_size: usize,
     /// Test sets by name.
@@ -121,6 +154,9 @@ impl Default for EvaluationSection {
     fn default() -> Self {
         Self {
             every: 10,
+            per_epoch: 1,
+            training_samples: None,
+            without_collisions: true,
             batch_size: 20,
             sets: BTreeMap::new(),
         }
@@ -143,6 +179,7 @@ pub(super) fn shape() -> Result<Shape> {
         },
         training: TrainingSection::default(),
         evaluation: EvaluationSection {
+            training_samples: Some(0),
             sets: BTreeMap::from([("example".to_owned(), TestSet::example())]),
             ..EvaluationSection::default()
         },

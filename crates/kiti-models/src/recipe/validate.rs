@@ -50,6 +50,7 @@ impl Recipe {
             ("training.accumulation", training.accumulation),
             ("training.checkpoint_every", training.checkpoint_every),
             ("evaluation.every", self.evaluation.every),
+            ("evaluation.per_epoch", self.evaluation.per_epoch),
             ("evaluation.batch_size", self.evaluation.batch_size),
         ] {
             if count == 0 {
@@ -73,6 +74,15 @@ impl Recipe {
             let found = training.average_decay;
             let message = format!("expected 0 or more and less than 1, found {found}");
             return check.refuse("training.average_decay", message);
+        }
+        let decay = training.layer_decay;
+        if !(decay > 0.0 && decay <= 1.0) {
+            let message = format!("expected more than 0 and at most 1, found {decay}");
+            return check.refuse("training.layer_decay", message);
+        }
+        if decay < 1.0 && self.model.depth("").is_none() {
+            let message = format!("expected 1: this model has no stack of layers, found {decay}");
+            return check.refuse("training.layer_decay", message);
         }
         if training.patience > 0 && training.validation_samples == 0 {
             let message = "expected training.validation_samples to judge by, found 0".to_owned();

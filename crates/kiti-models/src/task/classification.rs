@@ -126,9 +126,9 @@ pub fn logits(model: &Model, inputs: &Tensor, ctx: &Context) -> Result<Tensor> {
             };
             network.forward_t(&batch, ctx)
         }
-        Model::Operator(_) => Err(Error::ModelConfig {
+        other => Err(Error::ModelConfig {
             key: "kind",
-            found: "a model from fields to fields".to_owned(),
+            found: other.kind().to_owned(),
             expected: "resnet or bert",
         }),
     }

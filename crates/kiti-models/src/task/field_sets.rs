@@ -18,6 +18,7 @@ pub const VALIDATION: &str = "validation";
 /// Sets of samples by name, each fields that a model sees and fields that it has to predict.
 #[derive(Debug, Clone)]
 pub struct FieldSets {
+    train: Dataset,
     sets: BTreeMap<String, Dataset>,
     outcomes: BTreeMap<String, Outcome>,
 }
@@ -46,7 +47,23 @@ impl FieldSets {
             }
             outcomes.extend(outcome.map(|outcome| (name.to_owned(), outcome)));
         }
-        Ok(Self { sets, outcomes })
+        let mut all = Self::new(sets)?;
+        all.outcomes = outcomes;
+        if let Some(evaluated) = recipe.evaluation.training_samples {
+            all.evaluate_of_train(evaluated)?;
+        }
+        Ok(all)
+    }
+
+    /// Leaves only the first `count` training samples in what is evaluated.
+    fn evaluate_of_train(&mut self, count: usize) -> Result<()> {
+        if count == 0 {
+            self.sets.remove(TRAIN);
+        } else if count < self.train.len() {
+            let (first, _) = self.train.split_at(count)?;
+            self.sets.insert(TRAIN.to_owned(), first);
+        }
+        Ok(())
     }
 
     /// Samples of one's own: `sets` by name, [`TRAIN`] among them.
@@ -55,14 +72,15 @@ impl FieldSets {
     ///
     /// [`Error::Shape`] without training samples.
     pub fn new(sets: BTreeMap<String, Dataset>) -> Result<Self> {
-        if !sets.contains_key(TRAIN) {
+        let Some(train) = sets.get(TRAIN).cloned() else {
             return Err(Error::Shape {
                 name: TRAIN.to_owned(),
                 expected: "training samples".to_owned(),
                 found: Vec::new(),
             });
-        }
+        };
         Ok(Self {
+            train,
             sets,
             outcomes: BTreeMap::new(),
         })
@@ -70,10 +88,10 @@ impl FieldSets {
 
     /// The training samples.
     pub fn train(&self) -> &Dataset {
-        &self.sets[TRAIN]
+        &self.train
     }
 
-    /// Every set by name, the training samples as [`TRAIN`].
+    /// Every set that is evaluated, by name, the training samples as [`TRAIN`].
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Dataset)> {
         self.sets.iter().map(|(name, data)| (name.as_str(), data))
     }

@@ -238,8 +238,12 @@ pub(super) fn workload(recipe: &Recipe) -> Result<Workload> {
     for set in std::iter::once(None).chain(tests) {
         let extent = source.extent(set)?;
         let outputs = steps(extent.outputs);
+        let samples = match (set, recipe.evaluation.training_samples) {
+            (None, Some(evaluated)) => extent.samples.min(evaluated),
+            _ => extent.samples,
+        };
         evaluation_flops += model
-            .flops(&residual, extent.samples, &extent.grid, outputs)
+            .flops(&residual, samples, &extent.grid, outputs)
             .forward;
     }
     let outputs = steps(train.outputs);

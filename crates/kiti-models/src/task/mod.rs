@@ -3,6 +3,7 @@
 mod classification;
 mod field_sets;
 mod fields;
+mod language;
 mod misclassified;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub use classification::{ClassificationTask, logits};
 pub use field_sets::{FieldSets, TRAIN, VALIDATION};
 pub use fields::FieldTask;
 pub(crate) use fields::with_channels;
+pub use language::LanguageTask;
 pub use misclassified::Misclassified;
 
 use crate::Result;
@@ -132,15 +134,20 @@ pub enum Measure {
     RelativeL2,
     /// Share of samples whose predicted class is wrong; smaller is better.
     ErrorRate,
+    /// Mean of `-log2 p` of the next character; smaller is better.
+    BitsPerCharacter,
+    /// `exp` of the mean of `-ln p` of the next token; smaller is better.
+    Perplexity,
 }
 
 impl Measure {
     /// Whether `found` is better than the best `before`; NaN never is.
     pub fn improves(self, found: f64, before: Option<f64>) -> bool {
         match self {
-            Measure::RelativeL2 | Measure::ErrorRate => {
-                !found.is_nan() && before.is_none_or(|before| found < before)
-            }
+            Measure::RelativeL2
+            | Measure::ErrorRate
+            | Measure::BitsPerCharacter
+            | Measure::Perplexity => !found.is_nan() && before.is_none_or(|before| found < before),
         }
     }
 
@@ -149,6 +156,8 @@ impl Measure {
         match self {
             Measure::RelativeL2 => "relative L2 error",
             Measure::ErrorRate => "error rate",
+            Measure::BitsPerCharacter => "bits per character",
+            Measure::Perplexity => "perplexity",
         }
     }
 
@@ -157,6 +166,7 @@ impl Measure {
         match self {
             Measure::RelativeL2 => "relative L2, mean per snapshot",
             Measure::ErrorRate => "cross entropy",
+            Measure::BitsPerCharacter | Measure::Perplexity => "cross entropy, mean per token",
         }
     }
 
@@ -169,6 +179,13 @@ impl Measure {
             }
             Measure::ErrorRate => {
                 "The error is the share of samples whose predicted class is wrong: 0.03 means three of a hundred."
+            }
+            Measure::BitsPerCharacter => {
+                "The error is the number of bits that the model needs for a character of the text: 2 means that it is as unsure of the next \
+                 one as of four equally likely ones."
+            }
+            Measure::Perplexity => {
+                "The error is the perplexity: 20 means that the model is as unsure of the next token as of twenty equally likely ones."
             }
         }
     }
@@ -218,6 +235,7 @@ fn of_sets(recipe: &Recipe, sets: FieldSets) -> Result<Box<dyn Task>> {
         DataSection::Images(_) | DataSection::Texts(_) => {
             Box::new(ClassificationTask::new(recipe, sets))
         }
+        DataSection::Language(_) => Box::new(LanguageTask::new(recipe, sets)),
         _ => Box::new(FieldTask::new(recipe, sets)?),
     })
 }

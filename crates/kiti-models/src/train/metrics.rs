@@ -27,7 +27,10 @@ pub struct EpochMetrics {
     /// the network in evaluation. In epochs with an evaluation, of kinetic residuals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_loss_without_collisions: Option<f64>,
-    /// Relative L2 error over whole trajectories by set, in epochs with an evaluation.
+    /// Evaluations before the end of the epoch, where the recipe asks for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub midway: Vec<MidwayEvaluation>,
+    /// Error by set, in epochs with an evaluation.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -40,6 +43,23 @@ pub struct EpochMetrics {
     /// What the collisions of the epoch did, by kinetic layer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<LayerMetrics>,
+}
+
+/// An evaluation in the course of an epoch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MidwayEvaluation {
+    /// Optimiser steps done.
+    pub step: u64,
+    /// Error by set.
+    #[serde(deserialize_with = "numbers_or_nan")]
+    pub evaluation: BTreeMap<String, f64>,
+}
+
+fn numbers_or_nan<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<BTreeMap<String, f64>, D::Error> {
+    Ok(numbers_or_null(deserializer)?.unwrap_or_default())
 }
 
 /// JSON has no NaN: an error that is not finite is written as null.

@@ -6,6 +6,7 @@
 //! | --- | --- | --- |
 //! | `run.json` | circumstances: recipe, variant, seed, version, commit, device, threads | |
 //! | `recipe.toml` | the resolved recipe | yes |
+//! | `texts.json`, `tokenizer.json` | of models of text: what it takes to apply them to something new | yes |
 //! | `metrics.jsonl` | [`EpochMetrics`], a line an epoch | yes |
 //! | `timing.jsonl` | [`EpochTiming`], a line an epoch | |
 //! | `checkpoints/epoch-NNNNNN/` | see [`checkpoint`](crate::checkpoint); the last two | weights and optimiser |
@@ -27,7 +28,7 @@ mod step;
 mod trainer;
 
 pub use directory::{Circumstances, RunFiles};
-pub use metrics::{EpochMetrics, EpochTiming, LayerMetrics, read_lines};
+pub use metrics::{EpochMetrics, EpochTiming, LayerMetrics, MidwayEvaluation, read_lines};
 pub use observer::{Event, Observer};
 pub use plan::{Basis, Plan};
 pub use result::{Cost, RunResult, WeightCondensation, read_result, write_result};

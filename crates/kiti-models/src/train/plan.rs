@@ -5,7 +5,7 @@ use std::time::Instant;
 use candle::{DType, Device};
 use kiti_nn::context::Context;
 use kiti_nn::flops;
-use kiti_nn::optim::{Optimizer, OptimizerConfig};
+use kiti_nn::optim::OptimizerConfig;
 use kiti_nn::var_store::VarStore;
 use serde::{Deserialize, Serialize};
 
@@ -119,7 +119,8 @@ impl Counts {
         let together = training.accumulation.min(batches.max(1));
         let step = work.step_flops * together as u64 + optimizer;
         let steps = batches.div_ceil(together) as u64 * training.epochs as u64;
-        let evaluations = recipe.training.epochs.div_ceil(recipe.evaluation.every) as u64;
+        let evaluated = recipe.training.epochs.div_ceil(recipe.evaluation.every);
+        let evaluations = (evaluated * recipe.evaluation.per_epoch) as u64;
         Ok(Self {
             parameters,
             steps,
@@ -141,7 +142,7 @@ fn time_step(recipe: &Recipe, device: &Device) -> Result<f64> {
     let targets = data.targets().rows(&rows)?.into_tensor(device)?;
     let store = VarStore::new(0, DType::F32, device);
     let model = Model::new(&task.description(), store.builder())?;
-    let mut optimizer = Optimizer::new(&recipe.training.optimizer, store.variables())?;
+    let mut optimizer = recipe.training.optimizer(&recipe.model, &store)?;
     let mut seconds = f64::INFINITY;
     for step in 0..2 {
         let start = Instant::now();

@@ -14,11 +14,11 @@ use kiti_nn::var_store::VarStore;
 
 use super::average::WeightAverage;
 use super::directory::{Circumstances, RunDirectory};
-use super::metrics::{EpochMetrics, EpochTiming, LayerMetrics, LineFile};
+use super::metrics::{EpochMetrics, EpochTiming, LayerMetrics, LineFile, MidwayEvaluation};
 use super::observer::{Event, Observer};
 use super::plan::Plan;
 use super::result::{self, RunResult};
-use super::step::EpochSums;
+use super::step::{EpochSums, Midway};
 use crate::checkpoint::{self, Progress};
 use crate::fno::is_finite;
 use crate::model::{Model, ModelDescription};
@@ -76,7 +76,7 @@ impl<'a> Session<'a> {
         let description = task.description();
         let model = Model::new(&description, store.builder())?;
         recipe.model.begin_from_checkpoint(&store)?;
-        let mut optimizer = Optimizer::new(&recipe.training.optimizer, store.variables())?;
+        let mut optimizer = recipe.training.optimizer(&recipe.model, &store)?;
         let settings = LoaderSettings {
             batch_size: recipe.training.batch_size,
             seed: derive_seed(seed, "train/order"),
@@ -148,6 +148,7 @@ impl<'a> Session<'a> {
             let mut sums = EpochSums::default();
             let mut waiting = Instant::now();
             let mut batches = self.loader.epoch(self.progress.epoch as u64);
+            let mut midway = Midway::new(self.recipe, self.loader.batches_per_epoch(), evaluated);
             loop {
                 let together = batches
                     .by_ref()
@@ -158,6 +159,9 @@ impl<'a> Session<'a> {
                     break;
                 }
                 let loss = self.step(&together, evaluated, &diagnostics, &mut sums)?;
+                if midway.is_due(sums.step_seconds.len()) {
+                    self.evaluate_midway(&mut sums)?;
+                }
                 let event = Event::Step {
                     epoch: self.progress.epoch,
                     step: self.progress.step,
@@ -227,6 +231,17 @@ impl<'a> Session<'a> {
         }
     }
 
+    fn evaluate_midway(&self, sums: &mut EpochSums) -> Result<()> {
+        let start = Instant::now();
+        let evaluation = self.task.evaluate(&self.evaluated_model()?, self.device)?;
+        sums.midway.push(MidwayEvaluation {
+            step: self.progress.step,
+            evaluation,
+        });
+        sums.evaluation_seconds += start.elapsed().as_secs_f64();
+        Ok(())
+    }
+
     /// The lines of an epoch, written down.
     fn close_epoch(
         &mut self,
@@ -246,13 +261,14 @@ impl<'a> Session<'a> {
         }
         sums.evaluation_seconds += start.elapsed().as_secs_f64();
         let terms = sums.terms as f64;
-        let kinetic = self.recipe.residual.variant.is_kinetic();
+        let compared = evaluated && self.compares_without_collisions();
         let metrics = EpochMetrics {
             epoch: self.progress.epoch,
             step: self.progress.step,
             learning_rate: sums.learning_rate,
             train_loss: sums.loss / terms,
-            train_loss_without_collisions: (evaluated && kinetic).then(|| sums.plain_loss / terms),
+            train_loss_without_collisions: compared.then(|| sums.plain_loss / terms),
+            midway: std::mem::take(&mut sums.midway),
             evaluation,
             scores,
             layers: diagnostics

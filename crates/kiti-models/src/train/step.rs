@@ -11,9 +11,10 @@ use kiti_nn::context::{Context, LayerDiagnostics};
 use kiti_nn::loss::Reduction;
 use kiti_nn::optim::clip_grad_norm;
 
+use super::metrics::MidwayEvaluation;
 use super::session::Session;
 use crate::Result;
-use crate::recipe::SchedulePeriod;
+use crate::recipe::{Recipe, SchedulePeriod};
 
 /// What an epoch's steps gave.
 #[derive(Default)]
@@ -25,6 +26,37 @@ pub(super) struct EpochSums {
     pub(super) step_seconds: Vec<f64>,
     pub(super) loading_seconds: f64,
     pub(super) evaluation_seconds: f64,
+    pub(super) midway: Vec<MidwayEvaluation>,
+}
+
+/// After which steps of an epoch there is an evaluation before its end.
+pub(super) struct Midway {
+    steps: usize,
+    evaluations: usize,
+    done: usize,
+}
+
+impl Midway {
+    pub(super) fn new(recipe: &Recipe, batches: usize, evaluated: bool) -> Self {
+        let evaluations = if evaluated {
+            recipe.evaluation.per_epoch
+        } else {
+            1
+        };
+        Self {
+            steps: batches.div_ceil(recipe.training.accumulation),
+            evaluations,
+            done: 0,
+        }
+    }
+
+    /// Whether one follows the epoch's step number `step`, counted from 1.
+    pub(super) fn is_due(&mut self, step: usize) -> bool {
+        let next = (self.done + 1) * self.steps / self.evaluations;
+        let due = step < self.steps && step >= next.max(1);
+        self.done += usize::from(due);
+        due
+    }
 }
 
 /// Gradients of the batches of one optimiser step.
@@ -77,7 +109,7 @@ impl Session<'_> {
             if !value.is_finite() {
                 return Err(self.not_finite_loss(batch, &ctx, value)?);
             }
-            if evaluated && self.recipe.residual.variant.is_kinetic() {
+            if evaluated && self.compares_without_collisions() {
                 let start = Instant::now();
                 sums.plain_loss += self.plain_loss(batch)?;
                 aside += start.elapsed().as_secs_f64();
@@ -110,6 +142,10 @@ impl Session<'_> {
         sums.step_seconds
             .push(start.elapsed().as_secs_f64() - aside);
         Ok(loss / terms as f64)
+    }
+
+    pub(super) fn compares_without_collisions(&self) -> bool {
+        self.recipe.residual.variant.is_kinetic() && self.recipe.evaluation.without_collisions
     }
 
     /// The random numbers of a batch: keyed by its number in the whole run.

@@ -162,6 +162,10 @@ impl Trainer {
             Some(task) => task.as_ref(),
             None => {
                 loaded = self.load(observer)?;
+                self.recipe
+                    .data
+                    .fields()
+                    .write_companions(&self.options.out)?;
                 loaded.as_ref()
             }
         };

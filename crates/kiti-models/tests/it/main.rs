@@ -6,6 +6,7 @@ mod diagnostics;
 mod golden;
 mod image_checkpoints;
 mod images;
+mod language;
 mod minilm;
 mod models;
 mod oformer;

@@ -131,6 +131,16 @@ impl OptimizerConfig {
         }
     }
 
+    /// The same with a weight decay of 0.
+    pub(super) fn without_weight_decay(&self) -> Self {
+        let mut other = self.clone();
+        match &mut other {
+            Self::Adam(adam) | Self::AdamW(adam) => adam.weight_decay = 0.0,
+            Self::Sgd(sgd) => sgd.weight_decay = 0.0,
+        }
+        other
+    }
+
     /// Names of what is remembered for each variable.
     pub(super) fn memory_names(&self) -> &'static [&'static str] {
         match self {

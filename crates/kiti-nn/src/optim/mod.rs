@@ -2,10 +2,12 @@
 
 mod clip;
 mod config;
+mod rule;
 mod update;
 
 pub use clip::clip_grad_norm;
 pub use config::{AdamConfig, OptimizerConfig, SgdConfig};
+pub use rule::VariableRule;
 
 use std::collections::BTreeMap;
 
@@ -39,6 +41,9 @@ pub enum OptimizerError {
 struct Slot {
     name: String,
     variable: Var,
+    /// The optimiser's settings, or those without weight decay.
+    config: OptimizerConfig,
+    rate_factor: f64,
     /// Updates so far; a step without a gradient for the variable isn't one.
     updates: u64,
     /// The moments or the momentum, created at the first update.
@@ -86,6 +91,8 @@ impl Optimizer {
             .map(|(name, variable)| Slot {
                 name,
                 variable,
+                config: config.clone(),
+                rate_factor: 1.0,
                 updates: 0,
                 memory: Vec::new(),
             })
@@ -95,6 +102,19 @@ impl Optimizer {
             slots,
             steps: 0,
         })
+    }
+
+    /// The same with a rule for each variable, by name and value. Saved states know nothing of rules.
+    pub fn with_rules(mut self, rule: impl Fn(&str, &Tensor) -> VariableRule) -> Self {
+        for slot in &mut self.slots {
+            let rule = rule(&slot.name, slot.variable.as_tensor());
+            slot.rate_factor = rule.rate_factor;
+            slot.config = match rule.decays {
+                true => self.config.clone(),
+                false => self.config.without_weight_decay(),
+            };
+        }
+        self
     }
 
     /// Updates every variable that has a gradient.
@@ -115,12 +135,12 @@ impl Optimizer {
             }
             slot.updates += 1;
             update::apply(
-                &self.config,
+                &slot.config,
                 &slot.variable,
                 &mut slot.memory,
                 &gradient.contiguous()?,
                 slot.updates,
-                learning_rate,
+                learning_rate * slot.rate_factor,
             )?;
         }
         self.steps += 1;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use candle::{DType, Device, Tensor, Var};
-use kiti_nn::optim::{AdamConfig, Optimizer, OptimizerConfig, SgdConfig};
+use kiti_nn::optim::{AdamConfig, Optimizer, OptimizerConfig, SgdConfig, VariableRule};
 use kiti_nn::{LoadError, PointwiseConv, SpectralConv1d, SpectralConv1dConfig, VarStore};
 
 use crate::support::{bits, normal, values};
@@ -261,4 +261,44 @@ fn settings_out_of_range_are_named() {
         ..AdamConfig::default()
     };
     assert!(OptimizerConfig::AdamW(nan).validate().is_err());
+}
+
+/// PyTorch's parameter groups: a rule gives what an optimiser with those settings alone gives.
+#[test]
+fn a_rule_is_another_optimizer_for_one_variable() {
+    let config = |weight_decay| {
+        OptimizerConfig::AdamW(AdamConfig {
+            weight_decay,
+            ..AdamConfig::default()
+        })
+    };
+    let start = normal("start", &[7, 5], DType::F32);
+    let variable = || Var::from_tensor(&start.copy().unwrap()).unwrap();
+    let (ruled, plain, alone) = (variable(), variable(), variable());
+    let named = vec![
+        ("ruled".to_owned(), ruled.clone()),
+        ("plain".to_owned(), plain.clone()),
+    ];
+    let mut optimizer =
+        Optimizer::new(&config(0.3), named)
+            .unwrap()
+            .with_rules(|name, _| match name {
+                "ruled" => VariableRule {
+                    rate_factor: 0.25,
+                    decays: false,
+                },
+                _ => VariableRule::default(),
+            });
+    let mut other = Optimizer::new(&config(0.0), vec![("p".to_owned(), alone.clone())]).unwrap();
+    for step in 0..4 {
+        let loss = |variable: &Var| variable.as_tensor().sqr().unwrap().sum_all().unwrap();
+        let both = (loss(&ruled) + loss(&plain)).unwrap().backward().unwrap();
+        optimizer.step(&both, 0.1 / f64::from(1 + step)).unwrap();
+        let single = loss(&alone).backward().unwrap();
+        other
+            .step(&single, 0.25 * (0.1 / f64::from(1 + step)))
+            .unwrap();
+    }
+    assert_eq!(bits(&ruled), bits(&alone));
+    assert_ne!(bits(&ruled), bits(&plain));
 }

@@ -186,11 +186,8 @@ fn layer_charts(experiment: &Experiment, variant: &str) -> Vec<LineChart> {
                     Series {
                         name: format!("layer {}", layer + 1),
                         style: indexed_style(index),
-                        points: points.iter().map(|p| (p.epoch as f64, p.mean)).collect(),
-                        band: points
-                            .iter()
-                            .map(|p| (p.epoch as f64, p.low, p.high))
-                            .collect(),
+                        points: points.iter().map(|p| (p.epoch, p.mean)).collect(),
+                        band: points.iter().map(|p| (p.epoch, p.low, p.high)).collect(),
                     }
                 })
                 .collect(),
@@ -209,11 +206,8 @@ pub(crate) fn mismatch_chart(experiment: &Experiment) -> Option<LineChart> {
             let points = thinned(&band(experiment.runs_of(&variant), ratio), POINTS);
             (!points.is_empty()).then(|| Series {
                 style: experiment.line_style(&variant),
-                points: points.iter().map(|p| (p.epoch as f64, p.mean)).collect(),
-                band: points
-                    .iter()
-                    .map(|p| (p.epoch as f64, p.low, p.high))
-                    .collect(),
+                points: points.iter().map(|p| (p.epoch, p.mean)).collect(),
+                band: points.iter().map(|p| (p.epoch, p.low, p.high)).collect(),
                 name: variant,
             })
         })

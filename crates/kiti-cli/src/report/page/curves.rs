@@ -1,14 +1,13 @@
 //! Training loss and test errors over epochs.
 
 use kiti_data::metrics::ClassificationSummary;
-use kiti_models::train::EpochMetrics;
 use maud::{Markup, html};
 
 use super::{figure, set_title};
 use crate::render::chart_frame::{Scale, Theme};
 use crate::render::line_chart::{LineChart, Series};
-use crate::report::records::Experiment;
-use crate::report::statistics::{band, thinned};
+use crate::report::records::{Experiment, Run};
+use crate::report::statistics::{BandPoint, band, evaluated_band, thinned};
 
 /// More points than this cannot be told apart at the charts' width.
 const POINTS: usize = 250;
@@ -31,7 +30,7 @@ pub(crate) fn charts(experiment: &Experiment) -> Vec<LineChart> {
         experiment,
         "Training loss, with collisions".into(),
         measure.loss_title(),
-        &|epoch| Some(epoch.train_loss),
+        &|runs| band(runs, |epoch| Some(epoch.train_loss)),
     );
     let sets = experiment.all_sets();
     let errors = sets.iter().map(|set| {
@@ -39,7 +38,7 @@ pub(crate) fn charts(experiment: &Experiment) -> Vec<LineChart> {
             experiment,
             format!("Error: {}", set_title(set)),
             measure.title(),
-            &|epoch| epoch.evaluation.as_ref()?.get(set).copied(),
+            &|runs| evaluated_band(runs, set),
         )
     });
     std::iter::once(loss)
@@ -64,8 +63,8 @@ fn score_charts(experiment: &Experiment) -> Vec<LineChart> {
         .flat_map(|(title, label, score)| {
             sets.iter().map(move |set| {
                 let title = format!("{title}: {}", set_title(set));
-                chart(experiment, title, label, &|epoch| {
-                    Some(score(epoch.scores.get(set)?))
+                chart(experiment, title, label, &|runs| {
+                    band(runs, |epoch| Some(score(epoch.scores.get(set)?)))
                 })
             })
         })
@@ -76,22 +75,24 @@ fn chart(
     experiment: &Experiment,
     title: String,
     y_label: &str,
-    value: &dyn Fn(&EpochMetrics) -> Option<f64>,
+    points_of: &dyn Fn(&mut dyn Iterator<Item = &Run>) -> Vec<BandPoint>,
 ) -> LineChart {
     let series = experiment
         .variants()
         .into_iter()
         .filter_map(|variant| {
-            let points = thinned(&band(experiment.runs_of(&variant), value), POINTS);
-            (!points.is_empty()).then(|| Series {
+            let points = points_of(&mut experiment.runs_of(&variant));
+            let points = thinned(&points, POINTS);
+            // One point makes no curve.
+            (points.len() > 1).then(|| Series {
                 style: experiment.line_style(&variant),
                 points: points
                     .iter()
-                    .map(|point| (point.epoch as f64, point.mean))
+                    .map(|point| (point.epoch, point.mean))
                     .collect(),
                 band: points
                     .iter()
-                    .map(|point| (point.epoch as f64, point.low, point.high))
+                    .map(|point| (point.epoch, point.low, point.high))
                     .collect(),
                 name: variant,
             })

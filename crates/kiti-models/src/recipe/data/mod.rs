@@ -5,9 +5,12 @@ mod darcy;
 mod fields;
 mod heat;
 mod images;
+mod language;
 mod navier_stokes;
 mod test_set;
 mod texts;
+
+use std::path::Path;
 
 use kiti_data::Field;
 use kiti_data::cache::{Cache, Outcome};
@@ -21,6 +24,7 @@ pub use darcy::DarcySection;
 pub use fields::FieldsSection;
 pub use heat::HeatSection;
 pub use images::{ImageFormat, ImagesSection};
+pub use language::LanguageSection;
 pub use navier_stokes::NavierStokesSection;
 pub use test_set::{TestKey, TestSet};
 pub use texts::{TextFormat, TextsSection};
@@ -45,6 +49,8 @@ pub enum DataSection {
     Images(ImagesSection),
     /// Texts, or pairs of texts, with a class each.
     Texts(TextsSection),
+    /// Plain text whose next tokens are predicted.
+    Language(LanguageSection),
 }
 
 impl DataSection {
@@ -58,6 +64,7 @@ impl DataSection {
             Self::Fields(FieldsSection::default()),
             Self::Images(ImagesSection::default()),
             Self::Texts(TextsSection::default()),
+            Self::Language(LanguageSection::default()),
         ]
     }
 
@@ -71,6 +78,7 @@ impl DataSection {
             Self::Fields(section) => section,
             Self::Images(section) => section,
             Self::Texts(section) => section,
+            Self::Language(section) => section,
         }
     }
 
@@ -128,6 +136,15 @@ pub trait FieldSource {
     ///
     /// [`Error::Data`](crate::Error::Data).
     fn trial(&self, samples: usize) -> Result<(Field, Field)>;
+
+    /// Writes into a run's folder what it takes to apply its model to something new, besides its weights.
+    ///
+    /// # Errors
+    ///
+    /// Files that cannot be read or written.
+    fn write_companions(&self, _folder: &Path) -> Result<()> {
+        Ok(())
+    }
 
     /// What lies at the ends of the grid.
     fn boundary(&self) -> Boundary {

@@ -1,17 +1,20 @@
 //! Texts with a class each.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kiti_data::Field;
 use kiti_data::cache::Cache;
 use kiti_data::pde::Observer;
-use kiti_data::text::{Columns, Examples, TextSource, TextTokenizer, Tokenised, text_rows};
+use kiti_data::text::{
+    Columns, Examples, TextSource, TextSplits, TextTokenizer, Tokenised, text_rows,
+};
 use kiti_kinetics::rng::{Stream, derive_seed};
 use serde::{Deserialize, Serialize};
 
 use super::{FieldExtent, FieldSource, Loaded, TestKey, TestSet};
 use crate::hub::PretrainedFiles;
+use crate::text::Companions;
 use crate::{Error, Result};
 
 /// Which data set of texts.
@@ -90,14 +93,31 @@ impl TextsSection {
     ///
     /// [`Error::Data`] where it cannot be had; [`Error::Io`] for a checkpoint without one.
     pub fn read_tokenizer(&self) -> Result<TextTokenizer> {
-        if self.tokenizer.ends_with(".json") {
-            return Ok(TextTokenizer::read(&self.tokenizer)?);
-        }
-        let files = PretrainedFiles::locate(&self.tokenizer, None, &|_, _, _| {})?;
-        files.tokenizer()?.ok_or_else(|| {
-            let path = PathBuf::from(&self.tokenizer).join("tokenizer.json");
-            Error::io(&path, "read")(std::io::ErrorKind::NotFound.into())
-        })
+        named_tokenizer(&self.tokenizer)
+    }
+
+    fn read_splits(&self) -> Result<TextSplits> {
+        let name = match self.format {
+            TextFormat::Imdb => "imdb",
+            TextFormat::Snli => "snli",
+            TextFormat::Table => "",
+        };
+        check_there(&self.path, name)?;
+        Ok(self.text_source().read(&self.path)?)
+    }
+
+    /// Names of the classes, in order.
+    fn class_names(&self) -> Result<Vec<String>> {
+        let known: &[&str] = match self.format {
+            TextFormat::Imdb => &["neg", "pos"],
+            TextFormat::Snli => &["entailment", "neutral", "contradiction"],
+            TextFormat::Table => {
+                let splits = self.read_splits()?;
+                let classes = splits.into_values().next().map(|examples| examples.classes);
+                return Ok(classes.unwrap_or_default());
+            }
+        };
+        Ok(known.iter().map(|&name| name.to_owned()).collect())
     }
 
     fn samples(&self, set: Option<&TestSet>) -> usize {
@@ -127,6 +147,29 @@ impl TextsSection {
     }
 }
 
+/// The tokenizer called `name`: a `tokenizer.json`, or the checkpoint whose tokenizer it is.
+pub(super) fn named_tokenizer(name: &str) -> Result<TextTokenizer> {
+    if name.ends_with(".json") {
+        return Ok(TextTokenizer::read(name)?);
+    }
+    let files = PretrainedFiles::locate(name, None, &|_, _, _| {})?;
+    files.tokenizer()?.ok_or_else(|| {
+        let path = PathBuf::from(name).join(Companions::TOKENIZER);
+        Error::io(&path, "read")(std::io::ErrorKind::NotFound.into())
+    })
+}
+
+/// Refuses a path where nothing is, and says how to get the data set `name`, if it has one.
+pub(super) fn check_there(path: &Path, name: &str) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    Err(Error::NoData {
+        path: path.to_owned(),
+        name: name.to_owned(),
+    })
+}
+
 impl FieldSource for TextsSection {
     fn test_keys(&self) -> &'static [TestKey] {
         &[TestKey::Samples, TestKey::Split]
@@ -154,7 +197,7 @@ impl FieldSource for TextsSection {
 
     fn load(&self, set: Option<&TestSet>, cache: &Cache, _: Observer<'_>) -> Result<Loaded> {
         let tokenizer = self.read_tokenizer()?;
-        let mut splits = self.text_source().read(&self.path)?;
+        let mut splits = self.read_splits()?;
         let name = match set {
             None => "train",
             Some(set) => set.split.as_deref().unwrap_or("test"),
@@ -171,6 +214,17 @@ impl FieldSource for TextsSection {
         let (tokens, outcome) =
             Tokenised::load_or_make(&examples, &tokenizer, self.max_tokens, cache)?;
         Ok((text_rows(Arc::new(tokens))?, Some(outcome)))
+    }
+
+    fn write_companions(&self, folder: &Path) -> Result<()> {
+        self.read_tokenizer()?
+            .write(&folder.join(Companions::TOKENIZER))?;
+        let companions = Companions {
+            classes: self.class_names()?,
+            max_tokens: Some(self.max_tokens),
+            characters: None,
+        };
+        companions.write(folder)
     }
 
     fn trial(&self, samples: usize) -> Result<(Field, Field)> {
