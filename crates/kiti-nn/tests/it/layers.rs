@@ -13,80 +13,69 @@ use kiti_nn::{
     avg_pool2d, cross_entropy, max_pool2d, softmax,
 };
 
-use crate::support::relative_error;
+use crate::support::{Golden, relative_error};
 
-struct Golden {
-    tensors: HashMap<String, Tensor>,
-    case: &'static str,
-}
+const FILE: &str = "layers.safetensors";
 
-impl Golden {
-    fn new(case: &'static str) -> Self {
-        let path = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/golden/layers.safetensors"
-        );
-        let tensors = candle::safetensors::load(path, &Device::Cpu).unwrap();
-        Self { tensors, case }
-    }
-
-    fn get(&self, name: &str) -> Tensor {
-        self.tensors[&format!("{}.{name}", self.case)].clone()
-    }
-
-    /// Result and gradients of `f(inputs)` in double and single precision.
-    fn check(&self, names: &[&str], f: impl Fn(&[Tensor]) -> Result<Tensor>) {
-        // Sums of at most 153 products of normal numbers.
-        for (dtype, tolerance) in [(DType::F64, 1e-13), (DType::F32, 2e-6)] {
-            let leaves: Vec<Var> = names
-                .iter()
-                .map(|name| Var::from_tensor(&self.get(name).to_dtype(dtype).unwrap()).unwrap())
-                .collect();
-            let inputs: Vec<Tensor> = leaves.iter().map(|leaf| leaf.as_tensor().clone()).collect();
-            let close = |found: &Tensor, name: &str| {
-                let found = found.to_dtype(DType::F64).unwrap();
-                let error = relative_error(&found, &self.get(name));
-                assert!(error < tolerance, "{} {dtype:?} {name}: {error}", self.case);
-            };
-            let y = f(&inputs).unwrap();
-            close(&y, "y");
-            let upstream = self.get("g").to_dtype(dtype).unwrap();
-            let loss = (y * upstream).unwrap().sum_all().unwrap();
-            let gradients = loss.backward().unwrap();
-            for (name, leaf) in names.iter().zip(&leaves) {
-                close(gradients.get(leaf).unwrap(), &format!("d.{name}"));
-            }
+/// Result and gradients of `f(inputs)` in double and single precision.
+fn check(case: &'static str, names: &[&str], f: impl Fn(&[Tensor]) -> Result<Tensor>) {
+    let golden = Golden::new(FILE, case);
+    // Sums of at most 153 products of normal numbers.
+    for (dtype, tolerance) in [(DType::F64, 1e-13), (DType::F32, 2e-6)] {
+        let leaves: Vec<Var> = names
+            .iter()
+            .map(|name| Var::from_tensor(&golden.get(name).to_dtype(dtype).unwrap()).unwrap())
+            .collect();
+        let inputs: Vec<Tensor> = leaves.iter().map(|leaf| leaf.as_tensor().clone()).collect();
+        let close = |found: &Tensor, name: &str| {
+            let found = found.to_dtype(DType::F64).unwrap();
+            let error = relative_error(&found, &golden.get(name));
+            assert!(error < tolerance, "{} {dtype:?} {name}: {error}", case);
+        };
+        let y = f(&inputs).unwrap();
+        close(&y, "y");
+        let upstream = golden.get("g").to_dtype(dtype).unwrap();
+        let loss = (y * upstream).unwrap().sum_all().unwrap();
+        let gradients = loss.backward().unwrap();
+        for (name, leaf) in names.iter().zip(&leaves) {
+            close(gradients.get(leaf).unwrap(), &format!("d.{name}"));
         }
     }
 }
 
 #[test]
 fn layers_of_tokens_follow_torch() {
-    Golden::new("linear").check(&["x", "w", "b"], |t| linear(&t[0], &t[1], Some(&t[2])));
-    Golden::new("layer_norm").check(&["x", "w", "b"], |t| layer_norm(&t[0], &t[1], &t[2], 1e-12));
-    Golden::new("softmax").check(&["x"], |t| softmax(&(&t[0] * 3.0)?));
-    Golden::new("gelu_tanh").check(&["x"], |t| gelu_tanh(&(&t[0] * 2.0)?));
-    let golden = Golden::new("embedding");
-    golden.check(&["w"], |t| embedding(&t[0], &golden.get("ids")));
-    let golden = Golden::new("cross_entropy");
-    golden.check(&["x"], |t| {
+    check("linear", &["x", "w", "b"], |t| {
+        linear(&t[0], &t[1], Some(&t[2]))
+    });
+    check("layer_norm", &["x", "w", "b"], |t| {
+        layer_norm(&t[0], &t[1], &t[2], 1e-12)
+    });
+    check("softmax", &["x"], |t| softmax(&(&t[0] * 3.0)?));
+    check("gelu_tanh", &["x"], |t| gelu_tanh(&(&t[0] * 2.0)?));
+    let golden = Golden::new(FILE, "embedding");
+    check(golden.case, &["w"], |t| {
+        embedding(&t[0], &golden.get("ids"))
+    });
+    let golden = Golden::new(FILE, "cross_entropy");
+    check(golden.case, &["x"], |t| {
         cross_entropy(&(&t[0] * 3.0)?, &golden.get("targets"))
     });
 }
 
 #[test]
 fn attention_follows_torch() {
-    let golden = Golden::new("attention");
+    let golden = Golden::new(FILE, "attention");
     let mask = golden.get("mask");
     let config = AttentionConfig::new(3);
-    golden.check(&["q", "k", "v"], |t| {
+    check(golden.case, &["q", "k", "v"], |t| {
         attention(&t[0], &t[1], &t[2], Some(&mask), &config)
     });
     let config = AttentionConfig {
         causal: true,
         ..config
     };
-    Golden::new("attention_causal").check(&["q", "k", "v"], |t| {
+    check("attention_causal", &["q", "k", "v"], |t| {
         attention(&t[0], &t[1], &t[2], None, &config)
     });
 }
@@ -94,28 +83,34 @@ fn attention_follows_torch() {
 #[test]
 fn convolutions_and_pooling_follow_torch() {
     let names = ["x", "w", "b"];
-    Golden::new("conv1d").check(&names, |t| conv1d(&t[0], &t[1], Some(&t[2]), 2, 1));
-    Golden::new("conv2d").check(&names, |t| conv2d(&t[0], &t[1], Some(&t[2]), 2, 1));
-    Golden::new("conv2d_wide").check(&names, |t| conv2d(&t[0], &t[1], Some(&t[2]), 1, 1));
+    check("conv1d", &names, |t| {
+        conv1d(&t[0], &t[1], Some(&t[2]), 2, 1)
+    });
+    check("conv2d", &names, |t| {
+        conv2d(&t[0], &t[1], Some(&t[2]), 2, 1)
+    });
+    check("conv2d_wide", &names, |t| {
+        conv2d(&t[0], &t[1], Some(&t[2]), 1, 1)
+    });
     let config = |kernel| PoolConfig {
         kernel,
         stride: 2,
         padding: 1,
     };
-    Golden::new("max_pool").check(&["x"], |t| max_pool2d(&t[0], &config([3, 3])));
-    Golden::new("avg_pool").check(&["x"], |t| avg_pool2d(&t[0], &config([3, 2])));
+    check("max_pool", &["x"], |t| max_pool2d(&t[0], &config([3, 3])));
+    check("avg_pool", &["x"], |t| avg_pool2d(&t[0], &config([3, 2])));
 }
 
 #[test]
 fn batch_norm_follows_torch() {
-    let start = Golden::new("batch_norm");
-    let evaluated = Golden::new("batch_norm_evaluated");
+    let start = Golden::new(FILE, "batch_norm");
+    let evaluated = Golden::new(FILE, "batch_norm_evaluated");
     let cases = [
         (&start, Context::train(0, 0), "running"),
         (&evaluated, Context::evaluate(), "moved"),
     ];
     for (golden, ctx, kind) in cases {
-        golden.check(&["x", "w", "b"], |t| {
+        check(golden.case, &["x", "w", "b"], |t| {
             // The layer reads its variables from a builder over these very tensors, and moves the statistics in place.
             let statistics = |name: &str| {
                 let start = start.get(&format!("{kind}_{name}")).copy()?;

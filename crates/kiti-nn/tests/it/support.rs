@@ -1,4 +1,7 @@
-//! What several tests need: seeded tensors, gradients, comparisons.
+//! What several tests need: seeded tensors, stored results, gradients, comparisons.
+
+use std::collections::HashMap;
+use std::path::Path;
 
 use candle::{DType, Device, Tensor, Var};
 use kiti_kinetics::rng::{Stream, derive_seed};
@@ -106,4 +109,22 @@ pub fn all_scatterings() -> Vec<Scattering> {
     published
         .chain(elastic.map(|deflection| Scattering::Elastic { deflection }))
         .collect()
+}
+
+/// Stored tensors of one case, named `CASE.NAME` in a file of `tests/golden`.
+pub struct Golden {
+    tensors: HashMap<String, Tensor>,
+    pub case: &'static str,
+}
+
+impl Golden {
+    pub fn new(file: &str, case: &'static str) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+        let tensors = candle::safetensors::load(folder.join(file), &Device::Cpu).unwrap();
+        Self { tensors, case }
+    }
+
+    pub fn get(&self, name: &str) -> Tensor {
+        self.tensors[&format!("{}.{name}", self.case)].clone()
+    }
 }

@@ -1,7 +1,5 @@
 //! PyTorch's numbers (`golden/make_torch.py`, double precision) for everything that claims PyTorch's semantics.
 
-use std::collections::HashMap;
-
 use candle::{DType, Device, Tensor, Var};
 use kiti_nn::optim::{AdamConfig, Optimizer, OptimizerConfig, SgdConfig};
 use kiti_nn::{
@@ -9,27 +7,9 @@ use kiti_nn::{
     SpectralConv2d, SpectralConv2dConfig, VarStore, clip_grad_norm, relative_l2,
 };
 
-use crate::support::{relative_error, values};
+use crate::support::{Golden, relative_error, values};
 
-struct Golden {
-    tensors: HashMap<String, Tensor>,
-    case: &'static str,
-}
-
-impl Golden {
-    fn new(case: &'static str) -> Self {
-        let path = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/golden/torch.safetensors"
-        );
-        let tensors = candle::safetensors::load(path, &Device::Cpu).unwrap();
-        Self { tensors, case }
-    }
-
-    fn get(&self, name: &str) -> Tensor {
-        self.tensors[&format!("{}.{name}", self.case)].clone()
-    }
-}
+const FILE: &str = "torch.safetensors";
 
 /// Output, input gradient and weight gradients of a layer against a case, in double and single precision.
 fn check_layer(
@@ -37,7 +17,7 @@ fn check_layer(
     names: &[&str],
     layer: &dyn Fn(&VarStore, &Tensor) -> candle::Result<Tensor>,
 ) {
-    let golden = Golden::new(case);
+    let golden = Golden::new(FILE, case);
     // Single precision: sums of at most 110 products of normal numbers.
     for (dtype, tolerance) in [(DType::F64, 1e-13), (DType::F32, 1e-6)] {
         let store = VarStore::new(0, dtype, &Device::Cpu);
@@ -100,7 +80,7 @@ fn spectral_convolutions_follow_torch_fft() {
 }
 
 fn check_optimizer(case: &'static str, config: &OptimizerConfig) {
-    let golden = Golden::new(case);
+    let golden = Golden::new(FILE, case);
     // In single precision each of six steps rounds a few times.
     for (dtype, tolerance) in [(DType::F64, 1e-14), (DType::F32, 1e-6)] {
         let cast = |t: Tensor| t.to_dtype(dtype).unwrap();
@@ -156,7 +136,7 @@ fn optimizers_follow_torch_optim() {
 
 #[test]
 fn clipping_follows_torch() {
-    let golden = Golden::new("clip");
+    let golden = Golden::new(FILE, "clip");
     let variable = |name: &str| {
         let zeros = golden.get(name).zeros_like().unwrap();
         (name.to_owned(), Var::from_tensor(&zeros).unwrap())
@@ -209,7 +189,7 @@ fn schedules_follow_torch() {
         ("linear_warmup", Schedule::LinearWarmup { warmup: 0.1 }),
     ];
     for (case, schedule) in cases {
-        let rates = values(&Golden::new(case).get("rates"));
+        let rates = values(&Golden::new(FILE, case).get("rates"));
         for (step, expected) in rates.iter().enumerate() {
             let found = schedule.learning_rate(0.3, step as u64, rates.len() as u64);
             assert!(
@@ -233,7 +213,7 @@ fn activations_follow_torch() {
         ("tanh", Activation::Tanh),
         ("relu", Activation::Relu),
     ] {
-        let golden = Golden::new(case);
+        let golden = Golden::new(FILE, case);
         let differ = |dtype: DType, name: &str, found: &Tensor| {
             let (found, expected) = (values(found), values(&golden.get(name)));
             // 1 - y^2 doubles the rounding of y, half a unit in the last place of 1.
@@ -258,7 +238,7 @@ fn activations_follow_torch() {
 
 #[test]
 fn relative_l2_follows_torch() {
-    let golden = Golden::new("relative_l2");
+    let golden = Golden::new(FILE, "relative_l2");
     let prediction = Var::from_tensor(&golden.get("prediction")).unwrap();
     let target = golden.get("target");
     let loss = |reduction| relative_l2(&prediction, &target, reduction).unwrap();
