@@ -4,18 +4,17 @@ use pulp::{Simd, WithSimd};
 
 use super::{Element, dispatch, reduce};
 
-/// `y = exp(x - max x) / sum exp(x - max x)`.
-pub(crate) fn forward<T: Element>(x: &[T], y: &mut [T]) {
+/// `y = exp(x - max x) / sum exp(x - max x)` of rows of `width` elements.
+pub(crate) fn forward<T: Element>(width: usize, x: &[T], y: &mut [T]) {
     assert_eq!(x.len(), y.len());
-    let largest = max(x);
-    let sum = exponentials(x, largest, y);
-    scale(y, T::from_f64(1.0) / sum);
+    dispatch(Forward { width, x, y });
 }
 
-/// The gradient of `x` given the softmax `y`: `y (g - sum y g)`.
-pub(crate) fn backward<T: Element>(y: &[T], gradient: &[T], x_gradient: &mut [T]) {
+/// The gradient of `x` given the softmax `y` of rows of `width` elements: `y (g - sum y g)`.
+pub(crate) fn backward<T: Element>(width: usize, y: &[T], gradient: &[T], x_gradient: &mut [T]) {
     assert!(y.len() == gradient.len() && y.len() == x_gradient.len());
     dispatch(Backward {
+        width,
         y,
         gradient,
         x_gradient,
@@ -200,7 +199,33 @@ impl<T: Element> WithSimd for Exponentials<T> {
     }
 }
 
+struct Forward<'a, T> {
+    width: usize,
+    x: &'a [T],
+    y: &'a mut [T],
+}
+
+impl<T: Element> WithSimd for Forward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let rows = self.x.chunks_exact(self.width);
+        for (x, y) in rows.zip(self.y.chunks_exact_mut(self.width)) {
+            let exponentials = Exponentials {
+                input: x.as_ptr(),
+                output: y.as_mut_ptr(),
+                length: self.width,
+                shift: Max(x).with_simd(simd),
+            };
+            let sum = exponentials.with_simd(simd);
+            Scale(y, T::from_f64(1.0) / sum).with_simd(simd);
+        }
+    }
+}
+
 struct Backward<'a, T> {
+    width: usize,
     y: &'a [T],
     gradient: &'a [T],
     x_gradient: &'a mut [T],
@@ -211,10 +236,13 @@ impl<T: Element> WithSimd for Backward<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let mean = reduce::dot(self.y, self.gradient);
-        let rows = self.y.iter().zip(self.gradient);
-        for (result, (y, g)) in self.x_gradient.iter_mut().zip(rows) {
-            *result = *y * (*g - mean);
+        let rows = self.y.chunks_exact(self.width);
+        let rows = rows.zip(self.gradient.chunks_exact(self.width));
+        for (result, (y, g)) in self.x_gradient.chunks_exact_mut(self.width).zip(rows) {
+            let mean = reduce::dot(y, g);
+            for (result, (y, g)) in result.iter_mut().zip(y.iter().zip(g)) {
+                *result = *y * (*g - mean);
+            }
         }
     }
 }

@@ -196,13 +196,14 @@ pub(crate) fn mapped<T: Element>(
     chunk: usize,
     f: impl Fn(std::ops::Range<usize>, &mut [T]) + Sync,
 ) -> Vec<T> {
-    let mut values = vec![T::default(); length];
-    values
-        .par_chunks_mut(chunk)
-        .enumerate()
-        .for_each(|(index, values)| {
+    let [values] = filled_parts(
+        length.div_ceil(chunk),
+        [length],
+        [chunk],
+        |index, [values]| {
             f(index * chunk..index * chunk + values.len(), values);
-        });
+        },
+    );
     values
 }
 

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::operation::{Backward, Operation, apply3};
 use crate::cpu::convolution::{Gather, Placement, gather, weight_gradient};
-use crate::cpu::storage::{filled, scattered, sum_rows};
+use crate::cpu::storage::{filled, scattered, sum_rows, zeros};
 use crate::cpu::{Element, row_sums};
 
 /// Sizes of a convolution over rows and columns; one of a sequence has one row.
@@ -131,7 +131,7 @@ impl Convolution {
                 for (sums, placement, elements) in self.backward() {
                     let terms = elements.len();
                     // (inputs, outputs, terms) of the weights (outputs, inputs, area).
-                    let mut matrix = vec![T::default(); inputs * outputs * terms];
+                    let mut matrix = zeros(inputs * outputs * terms);
                     if terms > 0 {
                         matrix
                             .par_chunks_exact_mut(outputs * terms)

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::backward::hand_over;
 use crate::cpu::softmax as kernels;
-use crate::cpu::storage::{for_element, modify, read, slice, tensor};
+use crate::cpu::storage::{for_element, modify, read, slice, tensor, zeros};
 use crate::cpu::{Element, Strided, general_product};
 
 /// Logits of a block, about: as many as one product can use well.
@@ -56,7 +56,7 @@ impl LinearCrossEntropy {
             ..
         } = *self;
         let rows = self.targets.len();
-        let zeros = |length: usize| vec![T::default(); if tracked { length } else { 0 }];
+        let zeros = |length| zeros(if tracked { length } else { 0 });
         let [mut x_gradient, mut w_gradient] = [zeros(rows * width), zeros(classes * width)];
         let at_once = (LOGITS / classes.max(1)).clamp(1, rows.max(1));
         let mut logits = vec![T::default(); at_once * classes];

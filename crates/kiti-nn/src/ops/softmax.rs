@@ -27,10 +27,7 @@ impl CustomOp1 for Softmax {
             let x: &[T] = slice(storage, layout)?;
             let part = rows_at_a_time(self.width) * self.width;
             let [y] = filled_parts(x.len().div_ceil(part), [x.len()], [part], |index, [y]| {
-                let x = x[index * part..].chunks_exact(self.width);
-                for (x, y) in x.zip(y.chunks_exact_mut(self.width)) {
-                    kernels::forward(x, y);
-                }
+                kernels::forward(self.width, &x[index * part..][..y.len()], y);
             });
             Ok((T::to_cpu_storage_owned(y), layout.shape().clone()))
         })
@@ -41,11 +38,8 @@ impl CustomOp1 for Softmax {
             let part = rows_at_a_time(self.width) * self.width;
             let chunks = y.len().div_ceil(part);
             let [x_gradient] = filled_parts(chunks, [y.len()], [part], |index, [x_gradient]| {
-                let rows = y[index * part..].chunks_exact(self.width);
-                let rows = rows.zip(g[index * part..].chunks_exact(self.width));
-                for ((y, g), x_gradient) in rows.zip(x_gradient.chunks_exact_mut(self.width)) {
-                    kernels::backward(y, g, x_gradient);
-                }
+                let [y, g] = [y, g].map(|rows| &rows[index * part..][..x_gradient.len()]);
+                kernels::backward(self.width, y, g, x_gradient);
             });
             hand_over(xs, tensor(x_gradient, result.shape())?)
         }))
