@@ -11,24 +11,33 @@ use crate::failure::{Failure, Outcome};
 /// As [`load`], with the folder of images at `data` in the place of the recipe's own data. Changes by `--set` still have the
 /// last word.
 pub fn load_with_data(arguments: &RecipeArguments, data: Option<&Path>) -> Outcome<Recipe> {
-    let recipe = load(arguments)?;
     let Some(path) = data else {
-        return Ok(recipe);
+        return load(arguments);
     };
-    let DataSection::Images(images) = &recipe.data else {
+    let with = |mut set: Vec<(String, String)>| {
+        set.extend(arguments.set.iter().cloned());
+        load(&RecipeArguments {
+            set,
+            ..arguments.clone()
+        })
+    };
+    let own = Recipe::load(&arguments.recipe, arguments.profile.as_deref(), &[])?;
+    if !matches!(own.data, DataSection::Images(_)) {
         return Err(Failure::refused(format!(
             "--data {}: expected a recipe of images such as cifar10, found {}",
             path.display(),
-            recipe.name
+            own.name
         )));
-    };
-    let bounded = arguments.profile.is_some();
-    let mut set = images.keys_of_folder(path, &recipe.evaluation.sets, bounded)?;
-    set.extend(arguments.set.iter().cloned());
-    load(&RecipeArguments {
-        set,
-        ..arguments.clone()
-    })
+    }
+    let folder = ("data.format".to_owned(), "folder".to_owned());
+    let recipe = with(vec![folder])?;
+    match &recipe.data {
+        DataSection::Images(images) => {
+            let bounded = arguments.profile.is_some();
+            with(images.keys_of_folder(path, &recipe.evaluation.sets, bounded)?)
+        }
+        _ => Ok(recipe),
+    }
 }
 
 /// Reads the recipe with its profile, its changes and its variant.

@@ -1,6 +1,6 @@
 //! `kiti predict --image`: what a classifier takes image files for.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use kiti_data::vision::Picture;
 use kiti_models::image_classifier::{ImageClassifier, RankedClass};
@@ -61,7 +61,7 @@ fn table(classes: &[RankedClass]) -> Table {
     table
 }
 
-fn described(path: &PathBuf, picture: &Picture, fitted: bool, classes: &[RankedClass]) -> Value {
+fn described(path: &Path, picture: &Picture, fitted: bool, classes: &[RankedClass]) -> Value {
     let classes: Vec<Value> = classes
         .iter()
         .map(|found| {
