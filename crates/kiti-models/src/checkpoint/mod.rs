@@ -261,7 +261,7 @@ pub fn read(path: &Path, device: &Device) -> Result<Checkpoint> {
             ));
         }
     }
-    let (description, model) = model_file::read_model(&path.join(MODEL_FILE), device)?;
+    let (description, model) = read_model(&path.join(MODEL_FILE), device)?;
     let optimizer_path = path.join(OPTIMIZER_FILE);
     let bytes = std::fs::read(&optimizer_path)
         .map_err(Error::io(&optimizer_path, "read the checkpoint"))?;
