@@ -393,7 +393,6 @@ fn tokens_of_a_tokenizer_are_made_once_and_measured_as_perplexity() {
         ("data.tokenizer", TOKENIZER),
         ("data.vocabulary", &count),
         ("model.decoder.vocab_size", &count),
-        ("evaluation.sets.validation.samples", "1"),
         ("evaluation.sets.test.samples", "1"),
     ];
     let recipe = recipe("language", &sets).unwrap();
