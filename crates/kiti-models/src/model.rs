@@ -80,7 +80,7 @@ impl Model {
             }
             ModelSection::Gpt2(section) => {
                 let residuals = section.residuals(residual);
-                return Ok(Self::Language(Gpt2::new(&section.network, &residuals, vb)?));
+                return Ok(Self::Language(Gpt2::new(&section.decoder, &residuals, vb)?));
             }
             ModelSection::Fno(config) => Network::Fno(Fno::new(config, residual, vb)?),
             ModelSection::Oformer(config) => {

@@ -118,13 +118,16 @@ mod tests {
     #[test]
     fn works_take_turns() {
         let order = std::cell::RefCell::new(Vec::new());
-        let mut works: [Work<'_>; 2] = [
-            Box::new(|| Ok(order.borrow_mut().push('a'))),
-            Box::new(|| Ok(order.borrow_mut().push('b'))),
-        ];
+        let order = &order;
+        let named = |name| -> Work<'_> {
+            Box::new(move || {
+                order.borrow_mut().push(name);
+                Ok(())
+            })
+        };
+        let mut works = [named('a'), named('b')];
         let timings = in_turn(0.0, &mut works).expect("works");
-        drop(works);
-        assert_eq!(order.into_inner(), "abaaabbb".chars().collect::<Vec<_>>());
+        assert_eq!(order.take(), "abaaabbb".chars().collect::<Vec<_>>());
         assert!(timings.iter().all(|timing| timing.repeats == 3));
     }
 

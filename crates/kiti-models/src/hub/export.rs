@@ -22,7 +22,7 @@ pub fn export(path: &Path, directory: &Path) -> Result<Architecture> {
     let (description, tensors) = read_model(&locate_model(path)?, &Device::Cpu)?;
     let architecture = match &description.model {
         ModelSection::Bert(section) => Architecture::Bert(section.encoder.clone()),
-        ModelSection::Gpt2(section) => Architecture::Gpt2(section.network.clone()),
+        ModelSection::Gpt2(section) => Architecture::Gpt2(section.decoder.clone()),
         _ => Architecture::Kiti(Box::new(description)),
     };
     let tokenizer = match Companions::find_tokenizer(path) {

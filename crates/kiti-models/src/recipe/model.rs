@@ -90,7 +90,7 @@ impl BertSection {
 #[serde(default, deny_unknown_fields)]
 pub struct Gpt2Section {
     /// Its sizes: those of the checkpoint, where it begins from one.
-    pub network: Gpt2Config,
+    pub decoder: Gpt2Config,
     /// The checkpoint that training begins from, a folder or a repository of the Hub; empty for random weights.
     pub pretrained: String,
     /// How many layers have the residual, counted from the last one; 0 for all.
@@ -105,7 +105,7 @@ impl Default for Gpt2Section {
     /// GPT-2 small, random weights, around the last layer's attention.
     fn default() -> Self {
         Self {
-            network: Gpt2Config::default(),
+            decoder: Gpt2Config::default(),
             pretrained: String::new(),
             last_layers: 1,
             attention: true,
@@ -142,7 +142,7 @@ impl ModelSection {
                 ..BertSection::default()
             }),
             Self::Gpt2(Gpt2Section {
-                network: Gpt2Config {
+                decoder: Gpt2Config {
                     n_inner: Some(1),
                     ..Gpt2Config::default()
                 },
@@ -162,7 +162,7 @@ impl ModelSection {
             Self::Oformer(config) => config.validate(),
             Self::Resnet(section) => section.network.validate(),
             Self::Bert(section) => section.encoder.validate(),
-            Self::Gpt2(section) => section.network.validate(),
+            Self::Gpt2(section) => section.decoder.validate(),
         }
     }
 
@@ -193,7 +193,7 @@ impl ModelSection {
             Self::Oformer(config) => config.out_channels,
             Self::Resnet(section) => section.network.classes,
             Self::Bert(section) => section.encoder.num_labels,
-            Self::Gpt2(section) => section.network.vocab_size,
+            Self::Gpt2(section) => section.decoder.vocab_size,
         }
     }
 
@@ -208,7 +208,7 @@ impl ModelSection {
             Self::Oformer(config) => config.check_grid(grid),
             Self::Resnet(_) => Ok(()),
             Self::Bert(section) => check_length(section.encoder.max_position_embeddings, grid),
-            Self::Gpt2(section) => check_length(section.network.n_positions, grid),
+            Self::Gpt2(section) => check_length(section.decoder.n_positions, grid),
         }
     }
 
@@ -250,7 +250,7 @@ impl ModelSection {
                     .validate(section.encoder.hidden_size);
             }
             Self::Gpt2(section) => {
-                return section.residuals(residual).validate(section.network.n_embd);
+                return section.residuals(residual).validate(section.decoder.n_embd);
             }
         };
         KineticResidual::new(kinetic.clone(), 0)
@@ -266,7 +266,7 @@ impl ModelSection {
             Self::Oformer(config) => config.parameter_count(),
             Self::Resnet(section) => section.network.parameter_count(),
             Self::Bert(section) => section.encoder.parameter_count(),
-            Self::Gpt2(section) => section.network.parameter_count(),
+            Self::Gpt2(section) => section.decoder.parameter_count(),
         }
     }
 
@@ -301,7 +301,7 @@ impl ModelSection {
             }
             Self::Gpt2(section) => {
                 let residuals = section.residuals(residual);
-                Gpt2::flops(&section.network, &residuals, batch, grid[0])
+                Gpt2::flops(&section.decoder, &residuals, batch, grid[0])
             }
         }
     }
@@ -320,7 +320,7 @@ impl ModelSection {
             Self::Bert(section) => {
                 BertForSequenceClassification::kept_bytes(&section.encoder, batch, grid[0])
             }
-            Self::Gpt2(section) => Gpt2::kept_bytes(&section.network, batch, grid[0]),
+            Self::Gpt2(section) => Gpt2::kept_bytes(&section.decoder, batch, grid[0]),
         }
     }
 
@@ -329,7 +329,7 @@ impl ModelSection {
     pub fn depth(&self, variable: &str) -> Option<usize> {
         let (layers, stack) = match self {
             Self::Bert(section) => (section.encoder.num_hidden_layers, "encoder.layer."),
-            Self::Gpt2(section) => (section.network.n_layer, "transformer.h."),
+            Self::Gpt2(section) => (section.decoder.n_layer, "transformer.h."),
             Self::Fno(_) | Self::Oformer(_) | Self::Resnet(_) => return None,
         };
         if let Some((_, rest)) = variable.split_once(stack) {
@@ -354,7 +354,7 @@ impl ModelSection {
             ),
             Self::Gpt2(section) => (
                 &section.pretrained,
-                Architecture::Gpt2(section.network.clone()),
+                Architecture::Gpt2(section.decoder.clone()),
             ),
             Self::Resnet(section) => (
                 &section.pretrained,

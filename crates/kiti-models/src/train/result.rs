@@ -40,7 +40,8 @@ pub struct RunResult {
     pub scores: BTreeMap<String, Classification>,
     /// What it cost.
     pub cost: Cost,
-    /// How condensed each weight is, beside the same weight before training and random numbers.
+    /// How condensed each weight is, beside the same weight before training and random numbers; tables of large vocabularies
+    /// are left out.
     pub condensation: Vec<WeightCondensation>,
 }
 
@@ -143,6 +144,9 @@ pub(super) fn write_all(session: &Session<'_>) -> Result<RunResult> {
     Ok(result)
 }
 
+/// A weight of more rows is a vocabulary's table: its rows are no neurons, and comparing all of them takes as long as training.
+const MOST_NEURONS: usize = 4096;
+
 fn condensation(session: &Session<'_>) -> Result<Vec<WeightCondensation>> {
     let seed = session.circumstances.seed;
     let initial = initial_variables(session.recipe, seed, session.device)?.tensors();
@@ -150,6 +154,7 @@ fn condensation(session: &Session<'_>) -> Result<Vec<WeightCondensation>> {
     let trained = condensation::neurons(&session.evaluated_weights())?;
     let pairs: Vec<_> = trained
         .into_iter()
+        .filter(|(_, neurons)| neurons.count() <= MOST_NEURONS)
         .filter_map(|(weight, neurons)| Some((initial.remove(&weight)?, weight, neurons)))
         .collect();
     pairs

@@ -70,7 +70,7 @@ fn greedy_text_is_that_of_the_model_without_a_cache() {
         if text.len() - first > 10 {
             first = text.len() - 5;
         }
-        let ids = Tensor::new(&[&text[first..]], &Device::Cpu).unwrap();
+        let ids = Tensor::new(vec![text[first..].to_vec()], &Device::Cpu).unwrap();
         let logits = numbers(&model.forward_t(&ids, &Context::evaluate()).unwrap());
         let last = &logits[logits.len() - 13..];
         let largest = (0..13).max_by(|&a: &usize, &b| last[a].total_cmp(&last[b]));
@@ -161,7 +161,7 @@ fn the_measure_is_the_cross_entropy_of_every_token_in_bits() {
         let inputs = tokens(data.inputs().rows(&[row]).unwrap());
         let targets = tokens(data.targets().rows(&[row]).unwrap());
         assert_eq!(inputs[1..], targets[..targets.len() - 1]);
-        let ids = Tensor::new(&[&inputs[..]], &Device::Cpu).unwrap();
+        let ids = Tensor::new(vec![inputs], &Device::Cpu).unwrap();
         let logits = network.forward_t(&ids, &Context::evaluate()).unwrap();
         let logits: Vec<Vec<f32>> = logits.squeeze(0).unwrap().to_vec2().unwrap();
         for (logits, target) in logits.iter().zip(&targets) {
@@ -337,10 +337,10 @@ fn missing_data_and_other_vocabularies_are_explained() {
     assert!(absent.contains("nowhere.txt") && absent.contains("kiti data fetch tinyshakespeare"));
     let small = message(&[
         ("data.vocabulary", "10"),
-        ("model.network.vocab_size", "10"),
+        ("model.decoder.vocab_size", "10"),
     ]);
     assert!(
-        small.contains("model.network.vocab_size") && small.contains("54"),
+        small.contains("model.decoder.vocab_size") && small.contains("54"),
         "{small}"
     );
     let many = message(&[("data.samples", "100000")]);
@@ -392,8 +392,7 @@ fn tokens_of_a_tokenizer_are_made_once_and_measured_as_perplexity() {
     let sets = [
         ("data.tokenizer", TOKENIZER),
         ("data.vocabulary", &count),
-        ("model.network.vocab_size", &count),
-        ("evaluation.sets.validation.samples", "1"),
+        ("model.decoder.vocab_size", &count),
         ("evaluation.sets.test.samples", "1"),
     ];
     let recipe = recipe("language", &sets).unwrap();

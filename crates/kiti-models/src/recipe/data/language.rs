@@ -120,7 +120,7 @@ impl FieldSource for LanguageSection {
         let tokens = corpus.vocabulary.len();
         if tokens > self.vocabulary {
             let expected = format!(
-                "at most {} different tokens as data.vocabulary says; set it and model.network.vocab_size to the number found",
+                "at most {} different tokens as data.vocabulary says; set it and model.decoder.vocab_size to the number found",
                 self.vocabulary
             );
             return Err(wrong(expected, tokens));
