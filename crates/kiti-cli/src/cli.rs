@@ -548,7 +548,10 @@ fn ablation(text: &str) -> Result<Ablation, String> {
     if key == "residual.variant" {
         return Err("residuals are compared by --variants".to_owned());
     }
-    let values: Vec<String> = values.split(',').map(|value| value.trim().to_owned()).collect();
+    let values: Vec<String> = values
+        .split(',')
+        .map(|value| value.trim().to_owned())
+        .collect();
     let names_a_folder = |value: &String| {
         !value.is_empty()
             && value

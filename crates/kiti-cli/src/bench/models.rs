@@ -195,12 +195,7 @@ pub fn training_step(
 }
 
 /// Times the forward pass of one random field, from the input to values that can be read.
-fn inference(
-    config: &FnoConfig,
-    grid: &[usize],
-    device: &Device,
-    seconds: f64,
-) -> Outcome<Timing> {
+fn inference(config: &FnoConfig, grid: &[usize], device: &Device, seconds: f64) -> Outcome<Timing> {
     let store = VarStore::new(0, DType::F32, device);
     let model = Fno::new(config, &ResidualConfig::Additive, store.builder())?;
     let input = normal(&[&[1], grid, &[config.in_channels]].concat(), 0, device)?;

@@ -78,7 +78,11 @@ impl IntervalChart {
             .titled(&self.title, text(14.0))?
             .split_horizontally(names);
         let mut heights = Vec::new();
-        for (index, area) in plots.split_evenly((1, self.columns.len())).iter().enumerate() {
+        for (index, area) in plots
+            .split_evenly((1, self.columns.len()))
+            .iter()
+            .enumerate()
+        {
             heights = self.draw_column(index, area)?;
         }
         let style = text(12.0).pos(Pos::new(HPos::Right, VPos::Center));

@@ -146,7 +146,12 @@ impl Experiment {
             return variant_style(variant);
         }
         let variants = self.variants();
-        indexed_style(variants.iter().position(|other| other == variant).unwrap_or(0))
+        indexed_style(
+            variants
+                .iter()
+                .position(|other| other == variant)
+                .unwrap_or(0),
+        )
     }
 
     /// The runs of `variant` by seed.

@@ -240,7 +240,10 @@ mod tests {
             train.recipe.set,
             [
                 ("training.epochs".to_owned(), "3".to_owned()),
-                ("residual.collision_coefficient".to_owned(), "0.5".to_owned())
+                (
+                    "residual.collision_coefficient".to_owned(),
+                    "0.5".to_owned()
+                )
             ]
         );
         assert_eq!(

@@ -33,7 +33,11 @@ pub fn run(arguments: &TrainArguments) -> Outcome {
             Some(profile) => format!("{}-{profile}", recipe.name),
             None => recipe.name.clone(),
         };
-        Path::new("runs").join(recipe_choice::run_folder(&experiment, variant, arguments.seed))
+        Path::new("runs").join(recipe_choice::run_folder(
+            &experiment,
+            variant,
+            arguments.seed,
+        ))
     });
     let options = TrainOptions {
         seed: arguments.seed,
