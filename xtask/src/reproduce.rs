@@ -48,7 +48,7 @@ pub struct Arguments {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 
-    /// Train with each of these values of one key of [residual], in a folder EXPERIMENT-PROFILE-KEY of their own
+    /// Train with each of these values of one key of the recipe's residual, in a folder EXPERIMENT-PROFILE-KEY of their own
     #[arg(long, value_name = "KEY=A,B")]
     ablate: Option<String>,
 

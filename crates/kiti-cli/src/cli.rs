@@ -607,7 +607,7 @@ pub struct ReproduceArguments {
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
     pub set: Vec<(String, String)>,
 
-    /// Train with each of these values of one key of [residual], in a folder EXPERIMENT-PROFILE-KEY of their own
+    /// Train with each of these values of one key of the recipe's residual, in a folder EXPERIMENT-PROFILE-KEY of their own
     #[arg(long, value_name = "KEY=A,B", value_parser = ablation)]
     pub ablate: Option<Ablation>,
 

@@ -10,6 +10,10 @@ use crate::render::number::significant;
 use crate::render::palette::{INK, LineStyle};
 use crate::render::table::Table;
 use crate::report::records::Experiment;
+use crate::report::statistics::thinned;
+
+/// More points than this cannot be told apart at the charts' width.
+const POINTS: usize = 250;
 
 /// An error of this size leaves nothing of the truth.
 const LOST: f64 = 1.0;
@@ -121,13 +125,15 @@ fn series(
     let variants = experiment.variants();
     let lines = variants.into_iter().map(|variant| {
         let found = mean(&diagnostics(experiment, &variant, set), values);
-        let points = found.into_iter().enumerate();
+        let points: Vec<(f64, f64)> = found
+            .into_iter()
+            .enumerate()
+            .map(|(at, value)| (first + at as f64, value))
+            .filter(|(_, value)| *value > 0.0 && value.is_finite())
+            .collect();
         Series {
             style: experiment.line_style(&variant),
-            points: points
-                .map(|(at, value)| (first + at as f64, value))
-                .filter(|(_, value)| *value > 0.0 && value.is_finite())
-                .collect(),
+            points: thinned(&points, POINTS),
             band: Vec::new(),
             name: variant,
         }

@@ -184,6 +184,7 @@ fn explain_set(set: &str) -> &'static str {
         "train" => "The samples that the network was trained on, without collisions.",
         "validation" => "Training samples that were set aside.",
         "test" => "New samples, none of which was trained on.",
+        "coarser" | "finer" => "New samples on a grid that the network has never seen.",
         "long" => "New samples, predicted further in time than in training.",
         "64-published" => {
             "The test data as published: on the fine grid the source is only one cell wide, so it heats half as much as in training. \
@@ -201,7 +202,9 @@ pub(super) fn set_title(set: &str) -> String {
     match set {
         "train" => "Training samples".into(),
         "validation" => "Validation samples".into(),
-        "test" => "Test samples".into(),
+        "test" => "New samples".into(),
+        "coarser" => "New samples, coarser grid".into(),
+        "finer" => "New samples, finer grid".into(),
         "long" => "New samples, longer roll-out".into(),
         "64-published" => "Grid of 64 points an axis, published source".into(),
         _ if is_resolution(set) => format!("New samples, grid of {set} points an axis"),

@@ -10,6 +10,10 @@ use crate::render::field_picture::{FieldPicture, PanelGroup};
 use crate::render::line_chart::{LineChart, Series};
 use crate::render::palette::{INK, LineStyle};
 use crate::report::records::{Experiment, PlanePrediction, Prediction};
+use crate::report::statistics::thinned;
+
+/// More points than this cannot be told apart at the charts' width.
+const POINTS: usize = 400;
 
 pub(super) fn section(experiment: &Experiment) -> Markup {
     let pictures = pictures(experiment);
@@ -58,15 +62,17 @@ pub(crate) fn pictures(experiment: &Experiment) -> Vec<(String, Picture)> {
 
 /// The input, the truth, and a line a variant.
 fn lines(experiment: &Experiment, title: String, shown: &[(String, Prediction)]) -> LineChart {
-    let series = |name: &str, style: LineStyle, values: &[f32]| Series {
-        name: name.to_owned(),
-        style,
-        points: values
-            .iter()
-            .enumerate()
+    let series = |name: &str, style: LineStyle, values: &[f32]| {
+        let points = values.iter().enumerate();
+        let points: Vec<(f64, f64)> = points
             .map(|(point, value)| (point as f64 / values.len() as f64, f64::from(*value)))
-            .collect(),
-        band: Vec::new(),
+            .collect();
+        Series {
+            name: name.to_owned(),
+            style,
+            points: thinned(&points, POINTS),
+            band: Vec::new(),
+        }
     };
     let ink = |dashed| LineStyle {
         colour: INK,
