@@ -171,23 +171,18 @@ fn text(experiment: &Experiment, pictures: &mut Pictures) -> Outcome<String> {
     Ok(page)
 }
 
-/// Scores, confusions and mistakes of a classification; of the residuals only the baseline's are drawn.
+/// Scores and confusions of a classification; of the residuals only the baseline's are drawn, and no images, which are not the
+/// project's own.
 fn told_apart(experiment: &Experiment, pictures: &mut Pictures, page: &mut String) -> Outcome {
     let table = classes::table(experiment);
     if table.is_empty() {
         return Ok(());
     }
-    section(page, "Classes and mistakes", &table);
+    section(page, "Classes and confusions", &table);
     for (set, variant, matrix) in classes::confusions(experiment) {
         if let (true, Some(svg)) = (variant == BASELINE, matrix.to_svg(Theme::Standalone)) {
             page.push_str(&pictures.add(&format!("confusions-{set}"), &matrix.title, &svg)?);
             let _ = writeln!(page, "\n{}", classes::commonest(&matrix));
-        }
-    }
-    for (set, variant, grid) in classes::mistakes(experiment) {
-        if variant == BASELINE {
-            let svg = grid.to_svg(Theme::Standalone);
-            page.push_str(&pictures.add(&format!("mistakes-{set}"), &grid.title, &svg)?);
         }
     }
     Ok(())

@@ -232,7 +232,7 @@ fn records_and_reports_tell_how_classes_are_told_apart() {
         assert!(!html.contains(elsewhere), "{elsewhere}");
     }
     let page = fs::read_to_string(page).unwrap();
-    assert!(page.contains("## Classes and mistakes"), "{page}");
+    assert!(page.contains("## Classes and confusions"), "{page}");
     assert!(
         scratch
             .path("docs/page/cifar10-smoke-confusions-test.svg")

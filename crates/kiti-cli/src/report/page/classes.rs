@@ -151,7 +151,7 @@ pub(crate) fn confusions(experiment: &Experiment) -> Vec<(String, String, Confus
 }
 
 /// The surest mistakes of every test set and residual, of its first finished seed.
-pub(crate) fn mistakes(experiment: &Experiment) -> Vec<(String, String, ImageGrid)> {
+fn mistakes(experiment: &Experiment) -> Vec<(String, String, ImageGrid)> {
     let mut found = Vec::new();
     for set in experiment.test_sets() {
         for variant in experiment.variants() {
