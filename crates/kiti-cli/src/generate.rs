@@ -24,7 +24,7 @@ pub fn run(arguments: &GenerateArguments) -> Outcome {
             top_p: arguments.top_p,
             seed: arguments.seed,
         },
-        end: None,
+        ..GenerationConfig::default()
     };
     // Settings out of range are refused before a model is read.
     Sampler::new(&config.sampling)?;

@@ -33,7 +33,7 @@ fn a_trained_language_model_goes_on_with_a_prompt() {
     assert_eq!(continuation.chars().count(), 30);
 
     for (more, words) in [
-        (&["--temperature", "-1"][..], ["temperature", "0 or more"]),
+        (&["--temperature=-1"][..], ["temperature", "0 or more"]),
         (&["--top-p", "0"], ["top_p", "more than 0"]),
     ] {
         let finished = with(more);

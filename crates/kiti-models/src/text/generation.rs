@@ -15,6 +15,8 @@ pub struct GenerationConfig {
     pub max_tokens: usize,
     /// How they are drawn.
     pub sampling: SamplingConfig,
+    /// Only tokens with smaller numbers are drawn, where a model has more of them than its vocabulary.
+    pub vocabulary: Option<usize>,
     /// A token that ends the text and is not part of it.
     pub end: Option<u32>,
 }
@@ -24,6 +26,7 @@ impl Default for GenerationConfig {
         Self {
             max_tokens: 200,
             sampling: SamplingConfig::default(),
+            vocabulary: None,
             end: None,
         }
     }
@@ -79,7 +82,8 @@ pub fn generate(
         let ids = Tensor::from_vec(std::mem::take(&mut new), (1, ()), device)?;
         let logits = model.forward_cached(&ids, &mut cache)?;
         let logits: Vec<f32> = logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
-        let token = sampler.draw(&logits, text.len() as u64)?;
+        let known = config.vocabulary.unwrap_or(logits.len()).min(logits.len());
+        let token = sampler.draw(&logits[..known], text.len() as u64)?;
         if config.end == Some(token) {
             break;
         }

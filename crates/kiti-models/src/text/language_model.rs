@@ -97,6 +97,7 @@ impl LanguageModel {
     ) -> Result<String> {
         let tokens = self.vocabulary.encode(prompt)?;
         let config = GenerationConfig {
+            vocabulary: Some(self.vocabulary.len()),
             end: config.end.or_else(|| self.vocabulary.token(END_OF_TEXT)),
             ..config.clone()
         };

@@ -49,7 +49,7 @@ fn generated(model: &Gpt2, sampling: SamplingConfig, max_tokens: usize) -> Vec<u
     let config = GenerationConfig {
         max_tokens,
         sampling,
-        end: None,
+        ..GenerationConfig::default()
     };
     let mut continued = |_| ControlFlow::Continue(());
     generate(model, &[3, 1, 4], &config, &Device::Cpu, &mut continued).unwrap()
