@@ -11,7 +11,6 @@ use kiti_nn::context::Context;
 
 use super::{Evaluated, FieldSets, Loss, Measure, Misclassified, TRAIN, Task};
 use crate::bert::TokenBatch;
-use crate::diagnostics::FieldDiagnostics;
 use crate::model::{Model, ModelDescription};
 use crate::recipe::Recipe;
 use crate::{Error, Result};
@@ -197,11 +196,6 @@ impl Task for ClassificationTask {
             Ok((name.to_owned(), self.scores_on(model, data, device)?))
         };
         self.test_sets().map(scored).collect()
-    }
-
-    /// None: there are no fields.
-    fn diagnostics(&self, _: &Model, _: &Device) -> Result<BTreeMap<String, FieldDiagnostics>> {
-        Ok(BTreeMap::new())
     }
 
     /// Of every set of images but the training samples: those that the model is surest and wrong about, see

@@ -8,7 +8,6 @@ use kiti_data::loader::Dataset;
 use kiti_nn::context::Context;
 
 use super::{FieldSets, Loss, Measure, TRAIN, Task};
-use crate::diagnostics::FieldDiagnostics;
 use crate::gpt2::Gpt2;
 use crate::model::{Model, ModelDescription};
 use crate::recipe::{DataSection, Recipe};
@@ -135,11 +134,6 @@ impl Task for LanguageTask {
             results.insert(name.to_owned(), self.measured(cross_entropy));
         }
         Ok(results)
-    }
-
-    /// None: there are no fields.
-    fn diagnostics(&self, _: &Model, _: &Device) -> Result<BTreeMap<String, FieldDiagnostics>> {
-        Ok(BTreeMap::new())
     }
 
     /// Of every set but the training windows: `SET.scores`, the mean of `-ln p`, the perplexity and the number of tokens.

@@ -96,11 +96,9 @@ pub trait Task: fmt::Debug + Send {
     /// # Errors
     ///
     /// Samples that cannot be read.
-    fn diagnostics(
-        &self,
-        model: &Model,
-        device: &Device,
-    ) -> Result<BTreeMap<String, FieldDiagnostics>>;
+    fn diagnostics(&self, _: &Model, _: &Device) -> Result<BTreeMap<String, FieldDiagnostics>> {
+        Ok(BTreeMap::new())
+    }
 
     /// Arrays that a report shows, for instance the first sample of every set; none is allowed.
     ///
@@ -143,12 +141,7 @@ pub enum Measure {
 impl Measure {
     /// Whether `found` is better than the best `before`; NaN never is.
     pub fn improves(self, found: f64, before: Option<f64>) -> bool {
-        match self {
-            Measure::RelativeL2
-            | Measure::ErrorRate
-            | Measure::BitsPerCharacter
-            | Measure::Perplexity => !found.is_nan() && before.is_none_or(|before| found < before),
-        }
+        !found.is_nan() && before.is_none_or(|before| found < before)
     }
 
     /// As it stands in a sentence.
