@@ -34,15 +34,23 @@ pub fn run(arguments: &EvalArguments) -> Outcome {
         let value = serde_json::json!({
             "checkpoint": arguments.checkpoint,
             "recipe": recipe.name,
-            "relative_l2": errors,
+            "measure": task.measure(),
+            "errors": errors,
             "diagnostics": details,
         });
         output::line(format!("{value:#}"));
         return Ok(());
     }
-    let mut table = Table::new()
-        .text("set")
-        .number(task.measure().title())
+    let table = Table::new().text("set").number(task.measure().title());
+    if details.is_empty() {
+        let mut table = table;
+        for (set, error) in &errors {
+            table.row([set.clone(), significant(*error, 6)]);
+        }
+        output::line(table.to_text());
+        return Ok(());
+    }
+    let mut table = table
         .number("with slopes (H1)")
         .number("at the last step")
         .number("lost at step");

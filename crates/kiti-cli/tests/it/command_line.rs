@@ -198,7 +198,8 @@ fn predictions_and_errors_come_from_a_run_and_refuse_bad_fields() {
     let result: serde_json::Value =
         serde_json::from_slice(&fs::read(scratch.path("run").join("result.json")).unwrap())
             .unwrap();
-    assert_eq!(errors["relative_l2"], result["last"]["evaluation"]);
+    assert_eq!(errors["measure"], "relative-l2");
+    assert_eq!(errors["errors"], result["last"]["evaluation"]);
 
     let predict = |input: &str, output: &str, picture: &str| {
         scratch.run(&[
