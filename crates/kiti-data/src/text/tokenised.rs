@@ -23,7 +23,7 @@ pub struct Tokenised {
     starts: Vec<usize>,
     lengths: Vec<u32>,
     labels: Vec<u32>,
-    classes: usize,
+    classes: Vec<String>,
     longest: usize,
     padding: u32,
 }
@@ -101,7 +101,7 @@ impl Tokenised {
                 .iter()
                 .map(|example| example.label)
                 .collect(),
-            classes: examples.classes.len(),
+            classes: examples.classes.clone(),
             longest,
             padding: tokenizer.padding(),
         };
@@ -192,16 +192,20 @@ impl RowSource for ClassRows {
     }
 
     fn row_shape(&self) -> Vec<usize> {
-        vec![self.0.classes]
+        vec![self.0.classes.len()]
     }
 
     fn rows(&self, rows: &[usize]) -> Result<Field> {
-        let classes = self.0.classes;
+        let classes = self.0.classes.len();
         let mut values = vec![0.0; rows.len() * classes];
         for (values, &row) in values.chunks_exact_mut(classes.max(1)).zip(rows) {
             values[self.0.labels[row] as usize] = 1.0;
         }
         Field::from_f32(vec![rows.len(), classes], values)
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.0.classes
     }
 }
 

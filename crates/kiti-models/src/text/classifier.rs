@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::companions::Companions;
 use crate::bert::{BertForSequenceClassification, TokenBatch};
-use crate::checkpoint::load_model;
+use crate::checkpoint::load_described_model;
 use crate::hub::{PretrainedModel, from_pretrained};
 use crate::model::Model;
 use crate::{Error, Result};
@@ -40,14 +40,14 @@ impl TextClassifier {
     /// # Errors
     ///
     /// [`Error::ModelConfig`] for a model of another kind; [`Error::NoCompanion`] where its tokenizer is missing;
-    /// [`Error::Shape`] for a tokenizer of another vocabulary; those of [`load_model`] and [`from_pretrained`].
+    /// [`Error::Shape`] for a tokenizer of another vocabulary; those of [`load_described_model`] and [`from_pretrained`].
     pub fn load(path: &Path, device: &Device) -> Result<Self> {
         let other = |found: &str| Error::ModelConfig {
             key: "kind",
             found: found.to_owned(),
             expected: "a classifier of texts",
         };
-        let (network, tokenizer, companions) = if path.join("config.json").is_file() {
+        let (network, tokenizer, classes, longest) = if path.join("config.json").is_file() {
             let pretrained = from_pretrained(&path.to_string_lossy(), None, device)?;
             let tokenizer = pretrained.tokenizer.ok_or_else(|| Error::NoCompanion {
                 path: path.to_owned(),
@@ -56,14 +56,15 @@ impl TextClassifier {
             let PretrainedModel::BertClassifier(network) = pretrained.model else {
                 return Err(other("a checkpoint without a classifier"));
             };
-            (network, tokenizer, Companions::default())
+            (network, tokenizer, Vec::new(), None)
         } else {
-            let model = load_model(path, device)?;
+            let (description, model) = load_described_model(path, device)?;
             let Model::Texts(network) = model else {
                 return Err(other(model.kind()));
             };
-            let companions = Companions::find(path)?;
-            (network, Companions::find_tokenizer(path)?, companions)
+            let tokenizer = Companions::find_tokenizer(path)?;
+            let longest = Companions::find(path)?.max_tokens;
+            (network, tokenizer, description.classes, longest)
         };
         let config = network.bert().config();
         if tokenizer.vocabulary_size() > config.vocab_size {
@@ -76,13 +77,13 @@ impl TextClassifier {
                 found: vec![tokenizer.vocabulary_size()],
             });
         }
-        let named = |class: usize| companions.classes.get(class).cloned();
+        let named = |class: usize| classes.get(class).cloned();
         let classes = (0..config.num_labels)
             .map(|class| named(class).unwrap_or_else(|| format!("LABEL_{class}")))
             .collect();
-        let longest = config.max_position_embeddings;
+        let positions = config.max_position_embeddings;
         Ok(Self {
-            max_tokens: companions.max_tokens.unwrap_or(longest).min(longest),
+            max_tokens: longest.unwrap_or(positions).min(positions),
             network,
             tokenizer,
             classes,

@@ -12,9 +12,6 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Companions {
-    /// Names of a classifier's classes, in order.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub classes: Vec<String>,
     /// Tokens of the longest text that a classifier was trained on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<usize>,

@@ -106,20 +106,6 @@ impl TextsSection {
         Ok(self.text_source().read(&self.path)?)
     }
 
-    /// Names of the classes, in order.
-    fn class_names(&self) -> Result<Vec<String>> {
-        let known: &[&str] = match self.format {
-            TextFormat::Imdb => &["neg", "pos"],
-            TextFormat::Snli => &["entailment", "neutral", "contradiction"],
-            TextFormat::Table => {
-                let splits = self.read_splits()?;
-                let classes = splits.into_values().next().map(|examples| examples.classes);
-                return Ok(classes.unwrap_or_default());
-            }
-        };
-        Ok(known.iter().map(|&name| name.to_owned()).collect())
-    }
-
     fn samples(&self, set: Option<&TestSet>) -> usize {
         set.and_then(|set| set.samples).unwrap_or(self.samples)
     }
@@ -220,7 +206,6 @@ impl FieldSource for TextsSection {
         self.read_tokenizer()?
             .write(&folder.join(Companions::TOKENIZER))?;
         let companions = Companions {
-            classes: self.class_names()?,
             max_tokens: Some(self.max_tokens),
             characters: None,
         };
