@@ -119,10 +119,14 @@ impl Architecture {
                 with(config, more)
             }
             Self::Gpt2(config) => {
+                // GPT-2's own end of a text, which smaller vocabularies don't have.
+                let end = Some(50256).filter(|&end| end < config.vocab_size);
                 let more = json!({
                     "model_type": "gpt2",
                     "architectures": ["GPT2LMHeadModel"],
                     "tie_word_embeddings": true,
+                    "bos_token_id": end,
+                    "eos_token_id": end,
                 });
                 with(serde_json::to_value(config).map_err(wrong)?, more)
             }
