@@ -244,13 +244,8 @@ impl Residual {
         carried: &mut Option<Tensor>,
         ctx: &Context,
     ) -> candle::Result<Tensor> {
-        let plain = match &self.kind {
-            Kind::Kinetic(_) => false,
-            Kind::Additive => true,
-            _ => !ctx.is_training(),
-        };
         let fused = storage::supported(x) && x.elem_count() > 0 && x.dims() == branch.dims();
-        if plain && fused {
+        if fused && self.is_addition(ctx) {
             return ops::add_relu(x, branch);
         }
         relu(&self.forward_carrying(x, branch, carried, ctx)?)
@@ -289,6 +284,16 @@ impl Residual {
         match &self.kind {
             Kind::Kinetic(residual) => residual.carries_velocity(),
             _ => false,
+        }
+    }
+
+    /// Whether in this context the combined branches are `x + branch` and nothing else: a model may then compute both branches
+    /// and their sum in one operation.
+    pub fn is_addition(&self, ctx: &Context) -> bool {
+        match &self.kind {
+            Kind::Additive => true,
+            Kind::Kinetic(residual) => residual.is_addition(ctx),
+            Kind::Dropout(_) | Kind::StochasticDepth(_) | Kind::Langevin(_) => !ctx.is_training(),
         }
     }
 

@@ -5,6 +5,7 @@ mod cost;
 
 use candle::{Device, Tensor};
 use candle_nn::VarBuilder;
+use kiti_nn::activation::Activation;
 use kiti_nn::context::Context;
 use kiti_nn::pointwise::{PointwiseConv, pointwise_head};
 use kiti_nn::residual::{Residual, ResidualConfig};
@@ -98,6 +99,19 @@ impl SpectralConv {
             Self::Two(layer) => layer.forward(xs),
         }
     }
+
+    /// `activation(skip(xs) + self(xs))`.
+    fn forward_with_skip(
+        &self,
+        xs: &Tensor,
+        skip: &PointwiseConv,
+        activation: Option<Activation>,
+    ) -> candle::Result<Tensor> {
+        match self {
+            Self::One(layer) => layer.forward_with_skip(xs, skip, activation),
+            Self::Two(layer) => layer.forward_with_skip(xs, skip, activation),
+        }
+    }
 }
 
 impl Fno {
@@ -149,7 +163,24 @@ impl Fno {
     /// [`Error::Shape`] and [`Error::GridTooSmall`] for an input that does not fit; [`Error::Candle`] where a
     /// residual's arrangement of particles does not divide the grid.
     pub fn forward_t(&self, xs: &Tensor, ctx: &Context) -> Result<Tensor> {
+        let plain = |layer: &FourierLayer| layer.residual.is_addition(ctx);
+        if !ctx.is_training() && self.layers.iter().all(plain) {
+            return self.evaluate(xs);
+        }
         self.run(xs, &Draws::Context(ctx), &mut |_, _| Ok(()))
+    }
+
+    /// The forward pass of the plain network, a layer at a time.
+    fn evaluate(&self, xs: &Tensor) -> Result<Tensor> {
+        let grid = self.check_input(xs)?;
+        let mut hidden = self.lifted(xs, &grid)?;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let activation = self.activation_after(index);
+            hidden = layer
+                .spectral
+                .forward_with_skip(&hidden, &layer.skip, activation)?;
+        }
+        self.projected(&hidden, &grid)
     }
 
     /// The forward pass in training mode with given collision directions, one tensor a layer in the
@@ -199,8 +230,7 @@ impl Fno {
     ) -> Result<Tensor> {
         let grid = self.check_input(xs)?;
         observe(Place::Input, xs)?;
-        let coordinates = coordinates(&grid, self.config.grid_end, xs.dtype(), xs.device())?;
-        let mut hidden = self.lift.forward_channels_last(xs, Some(&coordinates))?;
+        let mut hidden = self.lifted(xs, &grid)?;
         observe(Place::Lift, &hidden)?;
         let mut velocity: Option<Tensor> = None;
         for (index, layer) in self.layers.iter().enumerate() {
@@ -222,18 +252,31 @@ impl Fno {
                 }
             };
             observe(Place::Residual(index), &hidden)?;
-            if index + 1 < self.layers.len() {
-                hidden = self.config.activation.forward(&hidden)?;
+            if let Some(activation) = self.activation_after(index) {
+                hidden = activation.forward(&hidden)?;
             }
         }
-        let ys = pointwise_head(
-            &self.project1,
-            self.config.activation,
-            &self.project2,
-            &hidden,
-        )?;
+        let ys = self.projected(&hidden, &grid)?;
         observe(Place::Project, &ys)?;
-        self.channels_last(&ys, &grid)
+        Ok(ys)
+    }
+
+    /// Features of every site of the grid.
+    fn lifted(&self, xs: &Tensor, grid: &[usize]) -> Result<Tensor> {
+        let coordinates = coordinates(grid, self.config.grid_end, xs.dtype(), xs.device())?;
+        Ok(self.lift.forward_channels_last(xs, Some(&coordinates))?)
+    }
+
+    /// What follows a layer; nothing after the last one.
+    fn activation_after(&self, layer: usize) -> Option<Activation> {
+        (layer + 1 < self.layers.len()).then_some(self.config.activation)
+    }
+
+    /// The output, `(batch, d1 .. dN, out_channels)`.
+    fn projected(&self, hidden: &Tensor, grid: &[usize]) -> Result<Tensor> {
+        let activation = self.config.activation;
+        let ys = pointwise_head(&self.project1, activation, &self.project2, hidden)?;
+        self.channels_last(&ys, grid)
     }
 
     fn check_input(&self, xs: &Tensor) -> Result<Vec<usize>> {

@@ -98,6 +98,24 @@ fn in_evaluation_every_residual_is_the_additive_one() {
     }
 }
 
+/// A layer at a time in evaluation, its parts one after the other in training: the same bits.
+#[test]
+fn the_plain_network_is_the_same_in_training_and_evaluation() {
+    for modes in [vec![5], vec![3, 4]] {
+        let config = FnoConfig {
+            in_channels: 2,
+            width: 6,
+            ..FnoConfig::default()
+        };
+        let shape = [&[3], &vec![12; modes.len()][..], &[2]].concat();
+        let config = FnoConfig { modes, ..config };
+        let (model, _) = build(&config, &ResidualConfig::Additive, 9);
+        let xs = normals(&shape, 4);
+        let run = |ctx: &Context| numbers(&model.forward_t(&xs, ctx).unwrap());
+        assert_eq!(run(&Context::evaluate()), run(&Context::train(1, 0)));
+    }
+}
+
 #[test]
 fn an_inertial_model_carries_velocities_from_layer_to_layer() {
     let xs = normals(&[1, 8, 8, 3], 3);

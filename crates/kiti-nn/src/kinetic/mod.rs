@@ -159,6 +159,14 @@ impl KineticResidual {
         &self.config
     }
 
+    /// Whether in this context the combined branches are `x + branch` and nothing else.
+    pub fn is_addition(&self, ctx: &Context) -> bool {
+        !ctx.is_training()
+            && self.config.evaluation == Evaluation::Residual
+            && self.config.step.dt == 1.0
+            && !self.carries_velocity()
+    }
+
     /// Whether velocities are carried from layer to layer.
     pub fn carries_velocity(&self) -> bool {
         self.config.velocity == Velocity::Inertial
