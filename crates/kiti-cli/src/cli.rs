@@ -184,19 +184,19 @@ pub struct PredictArguments {
     pub json: bool,
 
     /// Which array of the file, where it holds several
-    #[arg(long, value_name = "NAME", requires = "input")]
+    #[arg(long, value_name = "NAME", requires = "input", conflicts_with_all = ["image", "text"])]
     pub array: Option<String>,
 
     /// Where to write the predicted fields: .npy, .npz or .safetensors
-    #[arg(long, value_name = "FILE", requires = "input")]
+    #[arg(long, value_name = "FILE", requires = "input", conflicts_with_all = ["image", "text"])]
     pub output: Option<PathBuf>,
 
     /// Snapshots to predict one after the other
-    #[arg(long, value_name = "N", default_value_t = 10, requires = "input")]
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "input", conflicts_with_all = ["image", "text"])]
     pub snapshots: usize,
 
     /// Draw the first sample: .svg or .png
-    #[arg(long, value_name = "FILE", requires = "input")]
+    #[arg(long, value_name = "FILE", requires = "input", conflicts_with_all = ["image", "text"])]
     pub picture: Option<PathBuf>,
 
     /// Where to compute: cpu, cuda, cuda:N, metal
@@ -738,6 +738,9 @@ mod tests {
             "kiti predict run",
             "kiti predict run --input a.npy",
             "kiti predict run --image a.png --output b.npy",
+            "kiti predict run --text good --picture b.svg",
+            "kiti predict run --text good --image a.png",
+            "kiti predict run --image a.png --text-pair good",
             "kiti predict run --image a.png --top 0",
             "kiti predict run --input a.npy --output b.npy --json",
             "kiti data generate heat --source two-cells --output u.npy",
