@@ -47,6 +47,8 @@ fn trained(scratch: &Scratch, folder: &str, variant: &str) -> PathBuf {
         "smoke",
         "--set",
         &path,
+        "--set",
+        "evaluation.every=1",
         "--variant",
         variant,
         "--out",
@@ -224,7 +226,7 @@ fn records_and_reports_tell_how_classes_are_told_apart() {
         "predicted class",
         "airplane",
         "waiting for data",
-        "Cross entropy: Test samples",
+        "Cross entropy: New samples",
     ] {
         assert!(html.contains(word), "report.html has no {word}");
     }
