@@ -172,7 +172,7 @@ pub struct PredictArguments {
     pub text: Vec<String>,
 
     /// The second text of each pair, e.g. a hypothesis: as many as --text
-    #[arg(long, value_name = "TEXT", requires = "text")]
+    #[arg(long, value_name = "TEXT", requires = "text", conflicts_with_all = ["input", "image"])]
     pub text_pair: Vec<String>,
 
     /// Classes to name for each image or text, the most likely first
