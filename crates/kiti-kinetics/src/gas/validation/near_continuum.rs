@@ -45,7 +45,7 @@ fn flight() -> f64 {
 
 /// Steps to settle, then batches of some viscous times each.
 const SETTLING: u64 = 6_000;
-const SAMPLING: [u64; 3] = [40, 250, 10];
+const SAMPLING: [u64; 3] = [72, 250, 10];
 
 fn couette(cell: f64, seed: u64) -> GasResult<Check> {
     let speed = 0.5;
