@@ -183,7 +183,11 @@ fn gradients_that_are_handed_over_are_those_of_candle() -> Result<()> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig {
+        cases: 12,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(12),
+        ..ProptestConfig::default()
+    })]
 
     // Rounding of f64 sums of at most a few thousand terms, relative to the norm.
     #[test]

@@ -332,7 +332,11 @@ fn bad_classes_and_numbers_are_refused() -> Result<()> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig {
+        cases: 24,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(24),
+        ..ProptestConfig::default()
+    })]
 
     // Rounding of f64 sums of at most 1031 terms, relative to the norm.
     #[test]
