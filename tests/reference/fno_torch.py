@@ -5,7 +5,6 @@ the milliseconds of a step (median and minimum) for each case. Needs only torch;
 
     python fno_torch.py [--threads 2] [--seconds 10] [--case fno2d --case heat --case fno1d]
 
-The matching program is `cargo run --release -p kiti-nn --example fno_step`.
 """
 
 import argparse

@@ -10,7 +10,6 @@
 //! - [`system`]: one step (kick, collide, drift) of `B` systems of `n` particles in `D` dimensions, and
 //!   its adjoint: the [published](system::Scattering::Published) collision operator of KITINet (Feng
 //!   et al. 2025, arXiv:2505.17919) and [elastic](system::Scattering::Elastic) binary collisions;
-//! - [`exact`]: closed forms and reference numbers that simulations are compared with;
 //! - [`gas`]: a gas solver in up to three dimensions of space: direct simulation Monte Carlo, BGK and its
 //!   relatives, walls, open boundaries, sampling;
 //! - [`exact`]: what theory says about gases, to compare with;

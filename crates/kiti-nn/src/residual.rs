@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::cpu::storage;
 use crate::dropout::Dropout;
 use crate::error::{self, Error};
-use crate::kinetic::{GivenDraws, KineticResidual, KineticResidualConfig};
+use crate::kinetic::{GivenDraws, KineticResidual, KineticResidualConfig, Within};
 use crate::ops;
 use controls::{Langevin, StochasticDepth};
 
@@ -120,6 +120,14 @@ impl ResidualConfig {
 pub struct Residual {
     kind: Kind,
     layer: u32,
+}
+
+/// What an operation does with the two branches that it computes.
+pub(crate) enum Combination {
+    /// Adds them.
+    Addition,
+    /// Lets them collide.
+    Kinetic(Within),
 }
 
 #[derive(Debug, Clone)]
@@ -294,6 +302,22 @@ impl Residual {
             Kind::Additive => true,
             Kind::Kinetic(residual) => residual.is_addition(ctx),
             Kind::Dropout(_) | Kind::StochasticDepth(_) | Kind::Langevin(_) => !ctx.is_training(),
+        }
+    }
+
+    /// How an operation that computes both branches of this shape itself may combine them; none where only
+    /// [`forward_carrying`](Self::forward_carrying) can.
+    pub(crate) fn combination(
+        &self,
+        shape: &[usize],
+        ctx: &Context,
+    ) -> candle::Result<Option<Combination>> {
+        if self.is_addition(ctx) {
+            return Ok(Some(Combination::Addition));
+        }
+        match &self.kind {
+            Kind::Kinetic(residual) => Ok(residual.within(shape, ctx)?.map(Combination::Kinetic)),
+            _ => Ok(None),
         }
     }
 

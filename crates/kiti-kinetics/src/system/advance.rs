@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::arguments::{
     Gradients, Parts, Prepared, check_gradients, check_input, check_length, given_collisions,
 };
-use super::collisions::{Collisions, Record};
+use super::collisions::{Collisions, Record, SampleRecord};
 use super::elastic::Collision;
 use super::pairwise::Threshold;
 use super::{
@@ -17,7 +17,7 @@ use crate::simd::dispatch;
 use crate::workspace::Workspace;
 use crate::{Error, Real, Result};
 
-const FOREIGN: &str =
+pub(super) const FOREIGN: &str =
     "collisions: they are not those of a forward step with this layout and scattering";
 
 /// Samples that one task of the thread pool should at least take: tiny samples are not worth one.
@@ -26,13 +26,13 @@ fn samples_per_task(layout: Layout) -> usize {
 }
 
 /// Where one sample's results go.
-struct Results<'a, T> {
-    x: &'a mut [T],
-    v: Option<&'a mut [T]>,
-    speeds: &'a mut [T],
-    collisions: &'a mut [Collision],
-    count: &'a mut usize,
-    diagnostics: &'a mut Diagnostics,
+pub(super) struct Results<'a, T> {
+    pub x: &'a mut [T],
+    pub v: Option<&'a mut [T]>,
+    pub speeds: &'a mut [T],
+    pub collisions: &'a mut [Collision],
+    pub count: &'a mut usize,
+    pub diagnostics: &'a mut Diagnostics,
 }
 
 impl KineticStep {
@@ -65,17 +65,12 @@ impl KineticStep {
                 record: Record::None,
             });
         }
-        let (n, size) = (layout.particles, layout.dims * layout.particles);
-        let colliding = self.collision_coefficient > 0.0;
-        let (pairs, places) = match self.scattering {
-            _ if !colliding => (0, 0),
-            Scattering::Published { .. } => (n * (n - 1) / 2, 0),
-            Scattering::Elastic { .. } => (0, n / 2),
-        };
+        let size = layout.dims * layout.particles;
+        let (pairs, places) = self.room(layout);
         let mut speeds = vec![T::ZERO; layout.samples * pairs];
         let mut collisions = vec![Collision::default(); layout.samples * places];
         let mut counts = vec![0; layout.samples];
-        if let (true, Draws::Pairs { pairs, .. }) = (colliding, draws) {
+        if let (true, Draws::Pairs { pairs, .. }) = (self.collision_coefficient > 0.0, draws) {
             given_collisions(layout, pairs, &mut collisions, &mut counts)?;
         }
         let mut diagnostics = vec![Diagnostics::default(); layout.samples];
@@ -101,103 +96,117 @@ impl KineticStep {
             .with_min_len(samples_per_task(layout))
             .enumerate()
             .for_each(|(sample, results)| {
-                T::with_workspace(|workspace| {
-                    self.forward_sample(layout, sample, &input, &prepared, workspace, results);
-                });
+                let input = input.sample(layout, sample);
+                self.forward_sample((layout, sample), input, &prepared, results);
             });
         let mut total = Diagnostics::default();
         diagnostics.iter().for_each(|sample| total.merge(sample));
-        let record = match self.scattering {
-            _ if !colliding => Record::None,
-            Scattering::Published { .. } => Record::Published {
-                particles: n,
-                speeds,
-            },
-            Scattering::Elastic { .. } => Record::Elastic {
-                particles: n,
-                collisions,
-                counts,
-            },
-        };
         Ok(Collisions {
             diagnostics: total,
-            record,
+            record: self.record(layout, speeds, collisions, counts),
         })
     }
 
-    fn forward_sample<T: Real>(
+    /// Relative speeds, and places for collisions, that a sample of this layout needs.
+    pub(super) fn room(&self, layout: Layout) -> (usize, usize) {
+        let n = layout.particles;
+        match self.scattering {
+            _ if self.collision_coefficient == 0.0 => (0, 0),
+            Scattering::Published { .. } => (n * (n - 1) / 2, 0),
+            Scattering::Elastic { .. } => (0, n / 2),
+        }
+    }
+
+    pub(super) fn record<T>(
         &self,
         layout: Layout,
-        sample: usize,
-        input: &Input<'_, T>,
+        speeds: Vec<T>,
+        collisions: Vec<Collision>,
+        counts: Vec<usize>,
+    ) -> Record<T> {
+        let particles = layout.particles;
+        match self.scattering {
+            _ if self.collision_coefficient == 0.0 => Record::None,
+            Scattering::Published { .. } => Record::Published { particles, speeds },
+            Scattering::Elastic { .. } => Record::Elastic {
+                particles,
+                collisions,
+                counts,
+            },
+        }
+    }
+
+    /// `sample` names the random numbers; `input` and `results` are those of the sample alone.
+    pub(super) fn forward_sample<T: Real>(
+        &self,
+        (layout, sample): (Layout, usize),
+        input: Input<'_, T>,
         prepared: &Prepared<'_, T>,
-        workspace: &mut Workspace<T>,
         results: Results<'_, T>,
     ) {
-        let size = layout.dims * layout.particles;
-        let range = sample * size..(sample + 1) * size;
-        let (x, a) = (&input.x[range.clone()], &input.a[range.clone()]);
-        let v = input.v.map(|v| &v[range]);
+        let Input { x, a, v } = input;
         let dt = T::from_f64(self.dt);
         let length = T::from_f64(self.length_scale(layout.dims));
         let Results {
             x: x_out, v: v_out, ..
         } = results;
-        *results.diagnostics = if self.collision_coefficient == 0.0 {
-            dispatch(Glide {
-                dt,
-                x,
-                a,
-                v,
-                workspace,
-                x_out,
-                v_out,
-            })
-        } else {
-            match self.scattering {
-                Scattering::Published { positions, .. } => dispatch(published::Forward {
-                    sample: published::Sample {
-                        layout,
-                        sample,
-                        positions,
-                        source: prepared.published(layout, sample),
-                        dt,
-                        x,
-                        a,
-                        v,
-                    },
-                    threshold: Threshold {
-                        value: T::from_f64(1.0 - self.collision_coefficient),
-                        length,
-                    },
-                    workspace,
-                    speeds: results.speeds,
-                    x_out,
-                    v_out,
-                }),
-                Scattering::Elastic { deflection } => dispatch(elastic::Forward {
-                    sample: elastic::Sample {
-                        layout,
-                        sample,
-                        deflection,
-                        source: prepared.elastic(),
-                        dt,
-                        a,
-                        v,
-                    },
+        T::with_workspace(|workspace| {
+            *results.diagnostics = if self.collision_coefficient == 0.0 {
+                dispatch(Glide {
+                    dt,
                     x,
-                    chance: elastic::Chance {
-                        alpha: T::from_f64(self.collision_coefficient),
-                        length,
-                    },
+                    a,
+                    v,
                     workspace,
-                    collisions: results.collisions,
-                    count: results.count,
                     x_out,
                     v_out,
-                }),
-            }
-        };
+                })
+            } else {
+                match self.scattering {
+                    Scattering::Published { positions, .. } => dispatch(published::Forward {
+                        sample: published::Sample {
+                            layout,
+                            sample,
+                            positions,
+                            source: prepared.published(layout, sample),
+                            dt,
+                            x,
+                            a,
+                            v,
+                        },
+                        threshold: Threshold {
+                            value: T::from_f64(1.0 - self.collision_coefficient),
+                            length,
+                        },
+                        workspace,
+                        speeds: results.speeds,
+                        x_out,
+                        v_out,
+                    }),
+                    Scattering::Elastic { deflection } => dispatch(elastic::Forward {
+                        sample: elastic::Sample {
+                            layout,
+                            sample,
+                            deflection,
+                            source: prepared.elastic(),
+                            dt,
+                            a,
+                            v,
+                        },
+                        x,
+                        chance: elastic::Chance {
+                            alpha: T::from_f64(self.collision_coefficient),
+                            length,
+                        },
+                        workspace,
+                        collisions: results.collisions,
+                        count: results.count,
+                        x_out,
+                        v_out,
+                    }),
+                }
+            };
+        });
     }
 
     /// The vector-Jacobian product of [`KineticStep::forward`] with the same collisions.
@@ -233,35 +242,27 @@ impl KineticStep {
             .with_min_len(samples_per_task(layout))
             .enumerate()
             .for_each(|(sample, gradients)| {
-                let upstream = upstream.sample(layout, sample);
-                T::with_workspace(|workspace| {
-                    let at = (layout, sample);
-                    self.adjoint_sample(
-                        at, &input, &prepared, record, workspace, upstream, gradients,
-                    );
-                });
+                let (upstream, input) = (
+                    upstream.sample(layout, sample),
+                    input.sample(layout, sample),
+                );
+                let met = record.sample(layout, sample);
+                self.adjoint_sample((layout, sample), input, &prepared, met, upstream, gradients);
             });
         Ok(())
     }
 
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "one call, from the loop over samples"
-    )]
-    fn adjoint_sample<T: Real>(
+    /// As [`forward_sample`](Self::forward_sample); `met` are the sample's own collisions.
+    pub(super) fn adjoint_sample<T: Real>(
         &self,
         (layout, sample): (Layout, usize),
-        input: &Input<'_, T>,
+        input: Input<'_, T>,
         prepared: &Prepared<'_, T>,
-        record: &Record<T>,
-        workspace: &mut Workspace<T>,
+        met: SampleRecord<'_, T>,
         upstream: OutputGradient<'_, T>,
         gradients: Gradients<'_, T>,
     ) {
-        let (n, size) = (layout.particles, layout.dims * layout.particles);
-        let range = sample * size..(sample + 1) * size;
-        let (x, a) = (&input.x[range.clone()], &input.a[range.clone()]);
-        let v = input.v.map(|v| &v[range]);
+        let Input { x, a, v } = input;
         let dt = T::from_f64(self.dt);
         let Gradients {
             x: gradient_x,
@@ -272,9 +273,8 @@ impl KineticStep {
             x: upstream_x,
             v: upstream_v,
         } = upstream;
-        match (record, &self.scattering) {
-            (Record::Published { speeds, .. }, Scattering::Published { positions, .. }) => {
-                let pairs = n * (n - 1) / 2;
+        T::with_workspace(|workspace| match (met, &self.scattering) {
+            (SampleRecord::Published(speeds), Scattering::Published { positions, .. }) => {
                 dispatch(published::Adjoint {
                     sample: published::Sample {
                         layout,
@@ -287,7 +287,7 @@ impl KineticStep {
                         v,
                     },
                     workspace,
-                    speeds: &speeds[sample * pairs..(sample + 1) * pairs],
+                    speeds,
                     upstream_x,
                     upstream_v,
                     gradient_x,
@@ -295,16 +295,14 @@ impl KineticStep {
                     gradient_v,
                 });
             }
-            (_, scattering) => {
+            (met, scattering) => {
                 // Where nothing collides, any deflection has the same, trivial adjoint.
                 let deflection = match scattering {
                     Scattering::Elastic { deflection } => *deflection,
                     Scattering::Published { .. } => Deflection::Isotropic,
                 };
-                let collisions = match record {
-                    Record::Elastic {
-                        collisions, counts, ..
-                    } => &collisions[sample * (n / 2)..][..counts[sample]],
+                let collisions = match met {
+                    SampleRecord::Elastic(collisions) => collisions,
                     _ => &[],
                 };
                 dispatch(elastic::Adjoint {
@@ -326,7 +324,7 @@ impl KineticStep {
                     gradient_v,
                 });
             }
-        }
+        });
     }
 }
 

@@ -147,6 +147,19 @@ impl<'a, T> Gradients<'a, T> {
     }
 }
 
+impl<'a, T> Input<'a, T> {
+    /// That of one sample.
+    pub(super) fn sample(&self, layout: Layout, sample: usize) -> Self {
+        let size = layout.dims * layout.particles;
+        let range = sample * size..(sample + 1) * size;
+        Self {
+            x: &self.x[range.clone()],
+            a: &self.a[range.clone()],
+            v: self.v.map(|v| &v[range]),
+        }
+    }
+}
+
 impl<'a, T> OutputGradient<'a, T> {
     /// That of one sample.
     pub(super) fn sample(&self, layout: Layout, sample: usize) -> Self {

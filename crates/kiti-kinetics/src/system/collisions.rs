@@ -1,7 +1,7 @@
 //! What the forward step hands to its adjoint.
 
-use super::Diagnostics;
 use super::elastic::Collision;
+use super::{Diagnostics, Layout};
 use crate::Real;
 
 /// The collisions of one forward step: what the adjoint needs to follow the same ones.
@@ -27,6 +27,30 @@ pub(super) enum Record<T> {
         collisions: Vec<Collision>,
         counts: Vec<usize>,
     },
+}
+
+/// One sample's part of a [`Record`].
+pub(super) enum SampleRecord<'a, T> {
+    None,
+    Published(&'a [T]),
+    Elastic(&'a [Collision]),
+}
+
+impl<T> Record<T> {
+    /// The collisions of one sample of the layout that the record is of.
+    pub fn sample(&self, layout: Layout, sample: usize) -> SampleRecord<'_, T> {
+        let n = layout.particles;
+        match self {
+            Self::None => SampleRecord::None,
+            Self::Published { speeds, .. } => {
+                let pairs = n * (n - 1) / 2;
+                SampleRecord::Published(&speeds[sample * pairs..(sample + 1) * pairs])
+            }
+            Self::Elastic {
+                collisions, counts, ..
+            } => SampleRecord::Elastic(&collisions[sample * (n / 2)..][..counts[sample]]),
+        }
+    }
 }
 
 impl<T: Real> Collisions<T> {

@@ -39,6 +39,7 @@
 
 mod advance;
 mod arguments;
+mod by_sample;
 mod collisions;
 mod columns;
 mod config;
@@ -52,6 +53,7 @@ mod pairwise;
 mod published;
 mod transpose;
 
+pub use by_sample::BySample;
 pub use collisions::Collisions;
 pub use config::{CoefficientSchedule, Deflection, Directions, KineticStep, Positions, Scattering};
 pub use diagnostics::Diagnostics;

@@ -428,3 +428,48 @@ fn diagnostics_add_up() {
     });
     assert!(total.momentum_error.is_nan());
 }
+
+/// Samples taken one by one, the last first, are those of the whole batch.
+#[test]
+fn samples_one_by_one_have_the_bits_of_the_batch() {
+    let size = ALL.dims * ALL.particles;
+    for step in steps() {
+        let state = State::random(33, ALL, 0.8, false).cast::<f32>();
+        let whole = run(&step, ALL, &state, &Draws::Keyed(key(7)));
+        let by_sample = step.by_sample::<f32>(ALL, key(7)).unwrap();
+        let mut total = Diagnostics::default();
+        for sample in (0..ALL.samples).rev() {
+            let range = sample * size..(sample + 1) * size;
+            let part = |values: &[f32]| values[range.clone()].to_vec();
+            let (x, a) = (part(&state.x), part(&state.a));
+            let mut x_out = vec![7e30; size];
+            let met = by_sample.forward(sample, &x, &a, &mut x_out).unwrap();
+            assert_eq!(x_out, part(&whole.x), "{step:?}");
+            total.merge(met.diagnostics());
+            let (mut by_x, mut by_a) = (vec![7e30; size], vec![7e30; size]);
+            let upstream = part(&state.upstream_x);
+            let needed = step.adjoint_reads_accelerations().then_some(&a[..]);
+            by_sample
+                .adjoint(sample, needed, &met, &upstream, Some(&mut by_x), &mut by_a)
+                .unwrap();
+            assert_eq!(by_x, part(&whole.by_x), "{step:?}");
+            assert_eq!(by_a, part(&whole.by_a), "{step:?}");
+            if needed.is_some() {
+                let left_out = by_sample.adjoint(sample, None, &met, &upstream, None, &mut by_a);
+                assert!(left_out.unwrap_err().to_string().contains("accelerations"));
+            }
+        }
+        assert_eq!(total.accepted, whole.collisions.diagnostics().accepted);
+        let foreign = Layout {
+            particles: 36,
+            ..ALL
+        };
+        let other = step.by_sample::<f32>(foreign, key(7)).unwrap();
+        let (mut out, short) = (vec![0.0; 24 * 36], vec![0.5; 24 * 36]);
+        let met = other.forward(0, &short, &short, &mut out).unwrap();
+        let (values, mut by_a) = (vec![0.5; size], vec![0.0; size]);
+        let refused = by_sample.adjoint(0, Some(&values), &met, &values, None, &mut by_a);
+        assert!(refused.is_err(), "{step:?}");
+        assert!(by_sample.forward(0, &short, &short, &mut out).is_err());
+    }
+}

@@ -99,17 +99,23 @@ impl SpectralConv {
             Self::Two(layer) => layer.forward(xs),
         }
     }
+}
 
-    /// `activation(skip(xs) + self(xs))`.
-    fn forward_with_skip(
+impl FourierLayer {
+    fn forward(
         &self,
         xs: &Tensor,
-        skip: &PointwiseConv,
         activation: Option<Activation>,
+        ctx: &Context,
     ) -> candle::Result<Tensor> {
-        match self {
-            Self::One(layer) => layer.forward_with_skip(xs, skip, activation),
-            Self::Two(layer) => layer.forward_with_skip(xs, skip, activation),
+        let (skip, residual) = (&self.skip, &self.residual);
+        match &self.spectral {
+            SpectralConv::One(layer) => {
+                layer.forward_with_skip(xs, skip, residual, activation, ctx)
+            }
+            SpectralConv::Two(layer) => {
+                layer.forward_with_skip(xs, skip, residual, activation, ctx)
+            }
         }
     }
 }
@@ -163,22 +169,17 @@ impl Fno {
     /// [`Error::Shape`] and [`Error::GridTooSmall`] for an input that does not fit; [`Error::Candle`] where a
     /// residual's arrangement of particles does not divide the grid.
     pub fn forward_t(&self, xs: &Tensor, ctx: &Context) -> Result<Tensor> {
-        let plain = |layer: &FourierLayer| layer.residual.is_addition(ctx);
-        if !ctx.is_training() && self.layers.iter().all(plain) {
-            return self.evaluate(xs);
+        if self
+            .layers
+            .iter()
+            .any(|layer| layer.residual.carries_velocity())
+        {
+            return self.run(xs, &Draws::Context(ctx), &mut |_, _| Ok(()));
         }
-        self.run(xs, &Draws::Context(ctx), &mut |_, _| Ok(()))
-    }
-
-    /// The forward pass of the plain network, a layer at a time.
-    fn evaluate(&self, xs: &Tensor) -> Result<Tensor> {
         let grid = self.check_input(xs)?;
         let mut hidden = self.lifted(xs, &grid)?;
         for (index, layer) in self.layers.iter().enumerate() {
-            let activation = self.activation_after(index);
-            hidden = layer
-                .spectral
-                .forward_with_skip(&hidden, &layer.skip, activation)?;
+            hidden = layer.forward(&hidden, self.activation_after(index), ctx)?;
         }
         self.projected(&hidden, &grid)
     }

@@ -13,6 +13,8 @@
 mod composed;
 mod config;
 mod operation;
+mod record;
+mod within;
 
 use std::sync::OnceLock;
 
@@ -22,6 +24,8 @@ use kiti_kinetics::system::{Diagnostics, Layout};
 pub use config::{Arrangement, Evaluation, KineticResidualConfig, Velocity};
 pub(crate) use config::{DEFAULT_COLLISION_COEFFICIENT, DEFAULT_DIRECTIONS};
 pub use operation::GivenDraws;
+pub(crate) use record::Scalar;
+pub(crate) use within::Within;
 
 use crate::context::Context;
 use crate::error::Error;
@@ -206,10 +210,33 @@ impl KineticResidual {
         })
     }
 
+    /// The step for an operation that computes the branches itself, of `f32` or `f64` on the CPU in this shape; none where
+    /// nothing is drawn, or velocities are carried.
+    pub(crate) fn within(&self, shape: &[usize], ctx: &Context) -> candle::Result<Option<Within>> {
+        let coefficient = self.coefficient(ctx);
+        if !ctx.is_training() || coefficient == 0.0 || self.carries_velocity() || self.composed {
+            return Ok(None);
+        }
+        let mut step = self.config.step.clone();
+        step.collision_coefficient = coefficient;
+        Ok(Some(Within {
+            step,
+            layout: self.layout(shape)?,
+            key: ctx.stream_key(self.layer),
+            layer: self.layer,
+            diagnostics: ctx.diagnostics.clone(),
+            collisions: OnceLock::new(),
+        }))
+    }
+
+    /// Collision coefficient times the schedule's factor.
+    fn coefficient(&self, ctx: &Context) -> f64 {
+        self.config.step.collision_coefficient * self.config.schedule.factor(ctx.progress)
+    }
+
     /// What to do about collisions in this context; none where nothing collides.
     fn task<'a>(&self, ctx: &'a Context, packed: bool) -> Option<Task<'a>> {
-        let factor = self.config.schedule.factor(ctx.progress);
-        let coefficient = self.config.step.collision_coefficient * factor;
+        let coefficient = self.coefficient(ctx);
         let source = match (ctx.is_training(), self.config.evaluation) {
             (true, _) => Source::Keyed(ctx.stream_key(self.layer)),
             (false, Evaluation::MeanField) => Source::MeanField,

@@ -4,11 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use candle::backend::BackendStorage;
 use candle::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Shape, Storage, Tensor};
-use kiti_kinetics::Real;
 use kiti_kinetics::system::{
-    self, Collisions, Draws, Input, InputGradient, KineticStep, OutputGradient, Pair, Positions,
-    Scattering, StreamKey,
+    self, Draws, Input, InputGradient, KineticStep, OutputGradient, Pair, StreamKey,
 };
+
+use super::record::{Record, Scalar};
+use super::within::positions_stay;
 
 use crate::context::LayerDiagnostics;
 use crate::cpu::Element;
@@ -53,38 +54,6 @@ pub(super) struct Operation {
     pub diagnostics: Option<Arc<LayerDiagnostics>>,
     pub collisions: OnceLock<Record>,
 }
-
-/// Collisions of a forward pass.
-pub(super) enum Record {
-    F32(Collisions<f32>),
-    F64(Collisions<f64>),
-}
-
-/// The types the operation is computed in.
-trait Scalar: Real + Element {
-    fn record(collisions: Collisions<Self>) -> Record;
-    fn recorded(record: &Record) -> Option<&Collisions<Self>>;
-}
-
-macro_rules! scalar {
-    ($scalar:ty, $variant:ident) => {
-        impl Scalar for $scalar {
-            fn record(collisions: Collisions<Self>) -> Record {
-                Record::$variant(collisions)
-            }
-
-            fn recorded(record: &Record) -> Option<&Collisions<Self>> {
-                match record {
-                    Record::$variant(collisions) => Some(collisions),
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-scalar!(f32, F32);
-scalar!(f64, F64);
 
 const NAME: &str = "kinetic-step";
 
@@ -151,23 +120,16 @@ impl Operation {
                         layers.record(self.layer, collisions.diagnostics());
                     }
                     // A second forward pass of the same operation would repeat the first.
-                    let _ = self.collisions.set(T::record(collisions));
+                    let _ = self.collisions.set(T::record(vec![collisions]));
                 }),
         }
         .map_err(|error| self.kinetics(error))?;
         Ok(T::to_cpu_storage_owned(out))
     }
 
-    /// Whether `x' = x + v' dt` with `v'` constant in `x`, so that the gradient by `x` is the upstream one.
+    /// Whether the gradient by `x` is the upstream one.
     fn positions_stay(&self) -> bool {
-        let merged = matches!(
-            self.step.scattering,
-            Scattering::Published {
-                positions: Positions::Merged,
-                ..
-            }
-        );
-        !merged && !self.source.is_mean_field()
+        positions_stay(&self.step) && !self.source.is_mean_field()
     }
 
     fn backward(&self, inputs: &[&Tensor], gradient: &Tensor) -> candle::Result<Vec<Tensor>> {
@@ -215,7 +177,7 @@ impl Operation {
                 .step
                 .mean_field_adjoint(self.layout, input, upstream, result),
             source => {
-                let Some(collisions) = self.collisions.get().and_then(T::recorded) else {
+                let Some([collisions]) = self.collisions.get().and_then(T::recorded) else {
                     return Err(candle::Error::BackwardNotSupported { op: NAME });
                 };
                 source.with_draws(|draws| {

@@ -1,5 +1,5 @@
 //! A whole layer of a Fourier neural operator as one operation:
-//! `activation(skip(x) + spectral(x))`.
+//! `activation(residual(skip(x), spectral(x)))`, where the residual is an addition or a kinetic step.
 //!
 //! The sums are taken in the same order as by the separate operations, so both give the same bits.
 
@@ -16,12 +16,17 @@ use crate::cpu::{
     Element, Start, Strided, activation as kernels, add_in_place, inner_products, modes, multiply,
     product, row_sums, spectral, with_scratch,
 };
+use crate::kinetic::{Scalar, Within};
+use crate::residual::Combination;
+
+const NAME: &str = "kiti-fourier-layer";
 
 /// x `(batch, inputs, grid)`; one or two blocks of spectral weights; weight and bias of the skip connection.
 pub(crate) fn fourier_layer(
     xs: &Tensor,
     spectral_weights: &[&Tensor],
     [weight, bias]: [&Tensor; 2],
+    combination: Combination,
     activation: Option<Activation>,
 ) -> Result<Tensor> {
     let shape = match (spectral_weights, xs.dims()) {
@@ -49,6 +54,7 @@ pub(crate) fn fourier_layer(
     let op = FourierLayer {
         shape: with_channels(xs, sizes.outputs),
         sizes,
+        combination,
         activation,
         keep: xs.track_op() || parameters.tracked(),
         parameters,
@@ -61,13 +67,15 @@ struct FourierLayer {
     sizes: Sizes,
     /// Of the output.
     shape: Vec<usize>,
+    combination: Combination,
     activation: Option<Activation>,
     /// Weight and bias of the skip connection, then the blocks of spectral weights.
     parameters: Parameters,
     /// Whether a backward pass may follow.
     keep: bool,
-    /// Spectra of the inputs, and the activation's derivative at each element of the output.
-    kept: OnceLock<[Tensor; 2]>,
+    /// Spectra of the inputs, the activation's derivative at each element of the output, and the spectral branch where
+    /// collisions need it.
+    kept: OnceLock<[Tensor; 3]>,
 }
 
 /// A layer's parameters as slices: the spectral weights in planes.
@@ -107,7 +115,14 @@ impl FourierLayer {
         }
     }
 
-    fn forward<T: Element>(&self, x: &[T], parameters: &Slices<'_, T>) -> Result<Vec<T>> {
+    fn kinetic(&self) -> Option<&Within> {
+        match &self.combination {
+            Combination::Addition => None,
+            Combination::Kinetic(within) => Some(within),
+        }
+    }
+
+    fn forward<T: Scalar>(&self, x: &[T], parameters: &Slices<'_, T>) -> Result<Vec<T>> {
         let Sizes {
             batch,
             inputs,
@@ -121,35 +136,62 @@ impl FourierLayer {
             bias,
             planes,
         } = parameters;
-        let derivative = if self.keep && self.activation.is_some() {
-            outputs * sites
-        } else {
-            0
+        let kinetic = self.kinetic();
+        let step = kinetic.map(Within::by_sample::<T>).transpose()?;
+        let collisions: Vec<OnceLock<_>> = (0..batch).map(|_| OnceLock::new()).collect();
+        let kept_where = |wanted: bool| {
+            if self.keep && wanted {
+                outputs * sites
+            } else {
+                0
+            }
         };
-        let lengths = [outputs * sites, inputs * spectrum, derivative];
-        let [y, spectra, derivatives] =
-            filled(batch, lengths, |index, [y, spectra, derivatives]| {
+        let lengths = [
+            outputs * sites,
+            inputs * spectrum,
+            kept_where(self.activation.is_some()),
+            kept_where(kinetic.is_some_and(Within::reads_branch)),
+        ];
+        let scratch = [
+            outputs * spectrum,
+            outputs * sites - lengths[3],
+            if kinetic.is_some() {
+                outputs * sites
+            } else {
+                0
+            },
+        ];
+        let [y, spectra, derivatives, branches] = filled(
+            batch,
+            lengths,
+            |index, [y, spectra, derivatives, kept_branch]| {
                 let x = &x[index * inputs * sites..][..inputs * sites];
                 let size = [outputs, sites, inputs];
-                product(
-                    size,
-                    Strided::rows(weight, inputs),
-                    x,
-                    sites,
-                    y,
-                    sites,
-                    Start::Rows(bias),
-                );
+                let matrix = Strided::rows(weight, inputs);
+                let skip_into = |out: &mut [T]| {
+                    product(size, matrix, x, sites, out, sites, Start::Rows(bias));
+                };
                 transform.forward(x, spectra);
-                with_scratch(
-                    [outputs * spectrum, outputs * sites],
-                    |[products, branch]| {
-                        modes::multiply(self.sizes.channels(), spectra, planes, products);
+                with_scratch(scratch, |[products, branch, skip]| {
+                    modes::multiply(self.sizes.channels(), spectra, planes, products);
+                    let branch = if kept_branch.is_empty() {
                         branch.fill(T::default());
-                        transform.inverse(products, branch);
-                        add_in_place(y, branch);
-                    },
-                );
+                        branch
+                    } else {
+                        kept_branch
+                    };
+                    transform.inverse(products, branch);
+                    match &step {
+                        None => {
+                            skip_into(y);
+                            add_in_place(y, branch);
+                        }
+                        Some(step) => {
+                            skip_into(skip);
+                            let _ = collisions[index].set(step.forward(index, skip, branch, y));
+                        }
+                    }
+                });
                 match self.activation {
                     Some(activation) if self.keep => {
                         kernels::forward_with_derivative(activation, y, derivatives);
@@ -157,13 +199,22 @@ impl FourierLayer {
                     Some(activation) => kernels::forward_in_place(activation, y),
                     None => {}
                 }
-            });
+            },
+        );
+        if let Some(kinetic) = kinetic {
+            let collisions = collisions
+                .into_iter()
+                .filter_map(OnceLock::into_inner)
+                .collect::<kiti_kinetics::Result<_>>()
+                .map_err(|error| kinetic.error(error))?;
+            kinetic.keep::<T>(collisions);
+        }
         if self.keep {
-            let lengths = [spectra.len(), derivatives.len()];
-            let kept = [
-                tensor(spectra, lengths[0])?,
-                tensor(derivatives, lengths[1])?,
-            ];
+            let kept = |values: Vec<T>| {
+                let length = values.len();
+                tensor(values, length)
+            };
+            let kept = [kept(spectra)?, kept(derivatives)?, kept(branches)?];
             self.kept.get_or_init(|| kept);
         }
         Ok(y)
@@ -171,13 +222,13 @@ impl FourierLayer {
 
     /// Gradients of x (empty unless wanted), of the skip connection's weight and bias in one, and of
     /// the stored spectral weights, block after block.
-    fn backward<T: Element>(
+    fn backward<T: Scalar>(
         &self,
         x: &[T],
         parameters: &Slices<'_, T>,
-        [spectra, derivatives, g]: [&[T]; 3],
+        [spectra, derivatives, branches, g]: [&[T]; 4],
         wanted: bool,
-    ) -> [Vec<T>; 3] {
+    ) -> Result<[Vec<T>; 3]> {
         let Sizes {
             batch,
             inputs,
@@ -191,35 +242,67 @@ impl FourierLayer {
             outputs * spectrum,
             outputs * (inputs + 1),
         ];
-        let before = if derivatives.is_empty() {
-            0
-        } else {
-            outputs * sites
+        let kinetic = match self.kinetic() {
+            None => None,
+            Some(within) => {
+                let not_kept = candle::Error::BackwardNotSupported { op: NAME };
+                Some((
+                    within,
+                    within.by_sample::<T>()?,
+                    within.kept::<T>().ok_or(not_kept)?,
+                ))
+            }
         };
+        let merged = kinetic
+            .as_ref()
+            .is_some_and(|(within, ..)| !within.passes_gradient());
+        let room = |needed: bool| if needed { outputs * sites } else { 0 };
+        let scratch = [
+            room(!derivatives.is_empty()),
+            room(kinetic.is_some()),
+            room(merged),
+        ];
+        let failure = OnceLock::new();
         let [x_gradient, gradients, partial] =
             filled(batch, lengths, |index, [x_gradient, gradients, partial]| {
                 let x = &x[index * inputs * sites..][..inputs * sites];
                 let range = index * outputs * sites..(index + 1) * outputs * sites;
-                with_scratch([before], |[before]| {
+                with_scratch(scratch, |[before, by_branch, by_skip]| {
                     let g = if derivatives.is_empty() {
-                        &g[range]
+                        &g[range.clone()]
                     } else {
-                        multiply(&derivatives[range.clone()], &g[range], before);
+                        multiply(&derivatives[range.clone()], &g[range.clone()], before);
                         before
                     };
-                    transform.inverse_adjoint(g, gradients);
+                    let (by_skip, by_branch): (&[T], &[T]) = match &kinetic {
+                        None => (g, g),
+                        Some((_, step, collisions)) => {
+                            let branch = branches.get(range);
+                            let by_x = merged.then_some(&mut *by_skip);
+                            let met = &collisions[index];
+                            if let Err(error) = step.adjoint(index, branch, met, g, by_x, by_branch)
+                            {
+                                let _ = failure.set(error);
+                            }
+                            (if merged { by_skip } else { g }, by_branch)
+                        }
+                    };
+                    transform.inverse_adjoint(by_branch, gradients);
                     let (weight, bias) = partial.split_at_mut(outputs * inputs);
                     let size = [outputs, inputs, sites];
-                    inner_products(size, (g, sites), (x, sites), weight, inputs);
-                    row_sums(g, sites, bias);
+                    inner_products(size, (by_skip, sites), (x, sites), weight, inputs);
+                    row_sums(by_skip, sites, bias);
                     if wanted {
-                        self.input_gradient(&transform, g, gradients, parameters, x_gradient);
+                        self.input_gradient(&transform, by_skip, gradients, parameters, x_gradient);
                     }
                 });
             });
+        if let (Some(error), Some((within, ..))) = (failure.into_inner(), &kinetic) {
+            return Err(within.error(error));
+        }
         let planes = self.sizes.weight_gradient(spectra, &gradients);
         let skip = sum_rows(&partial, outputs * (inputs + 1));
-        [x_gradient, skip, self.sizes.blocks.stored(&planes)]
+        Ok([x_gradient, skip, self.sizes.blocks.stored(&planes)])
     }
 
     fn input_gradient<T: Element>(
@@ -259,7 +342,7 @@ impl FourierLayer {
 
 impl CustomOp2 for FourierLayer {
     fn name(&self) -> &'static str {
-        "kiti-fourier-layer"
+        NAME
     }
 
     fn cpu_fwd(
@@ -284,16 +367,14 @@ impl CustomOp2 for FourierLayer {
         _: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let Some([spectra, derivatives]) = self.kept.get() else {
-            return Err(candle::Error::BackwardNotSupported {
-                op: "kiti-fourier-layer",
-            });
+        let Some([spectra, derivatives, branches]) = self.kept.get() else {
+            return Err(candle::Error::BackwardNotSupported { op: NAME });
         };
         let wanted = xs.track_op();
         for_element!(xs.dtype(), T => {
             let [x_gradient, mut weight, mut blocks] = self.with_parameters(|parameters| {
-                read_all::<T, _, _>([xs, spectra, derivatives, grad], |[x, spectra, derivatives, g]| {
-                    Ok(self.backward(x, &parameters, [spectra, derivatives, g], wanted))
+                read_all::<T, _, _>([xs, spectra, derivatives, branches, grad], |[x, kept @ ..]| {
+                    self.backward(x, &parameters, kept, wanted)
                 })
             })?;
             let get = |index| self.parameters.get(index).shape();

@@ -56,7 +56,7 @@ fn rows_at_a_time(width: usize) -> usize {
 }
 
 /// The shape of `xs` with another number of channels.
-fn with_channels(xs: &Tensor, channels: usize) -> Vec<usize> {
+pub(crate) fn with_channels(xs: &Tensor, channels: usize) -> Vec<usize> {
     let mut shape = xs.dims().to_vec();
     shape[1] = channels;
     shape

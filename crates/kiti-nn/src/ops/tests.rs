@@ -6,12 +6,17 @@ mod fused;
 mod grids;
 mod tokens;
 
+use std::sync::Arc;
+
 use candle::{DType, Device, Result, Var};
+use kiti_kinetics::system::Directions;
 
 use self::case::{Case, bytes, input, random};
 use crate::VarStore;
 use crate::activation::Activation;
+use crate::context::{Context, LayerDiagnostics};
 use crate::pointwise::{PointwiseConv, pointwise_head};
+use crate::residual::{Residual, ResidualConfig, Variant, VariantSettings};
 use crate::spectral::{SpectralConv1d, SpectralConv1dConfig, SpectralConv2d, SpectralConv2dConfig};
 
 const KINDS: [Activation; 4] = [
@@ -185,11 +190,14 @@ fn layer_1d(dtype: DType, kind: Option<Activation>) -> Result<Case<'static>> {
     };
     let spectral = SpectralConv1d::new(&config, store.builder().pp("spectral"))?;
     let skip = PointwiseConv::new(4, 3, 1, store.builder().pp("skip"))?;
+    let additive = Residual::new(&ResidualConfig::Additive, 0)?;
     let (same, same_skip) = (spectral.clone(), skip.clone());
     Ok(Case {
         input: input((3, 4, 19), dtype)?,
         store,
-        fast: Box::new(move |xs| spectral.forward_with_skip(xs, &skip, kind)),
+        fast: Box::new(move |xs| {
+            spectral.forward_with_skip(xs, &skip, &additive, kind, &Context::evaluate())
+        }),
         composed: Box::new(move |xs| {
             let sum = (same_skip.compose(xs)? + same.compose(xs)?)?;
             kind.map_or(Ok(sum.clone()), |kind| kind.compose(&sum))
@@ -206,11 +214,14 @@ fn layer_2d(dtype: DType, kind: Option<Activation>) -> Result<Case<'static>> {
     };
     let spectral = SpectralConv2d::new(&config, store.builder().pp("spectral"))?;
     let skip = PointwiseConv::new(4, 3, 2, store.builder().pp("skip"))?;
+    let additive = Residual::new(&ResidualConfig::Additive, 0)?;
     let (same, same_skip) = (spectral.clone(), skip.clone());
     Ok(Case {
         input: input((3, 4, 7, 11), dtype)?,
         store,
-        fast: Box::new(move |xs| spectral.forward_with_skip(xs, &skip, kind)),
+        fast: Box::new(move |xs| {
+            spectral.forward_with_skip(xs, &skip, &additive, kind, &Context::evaluate())
+        }),
         composed: Box::new(move |xs| {
             let sum = (same_skip.compose(xs)? + same.compose(xs)?)?;
             kind.map_or(Ok(sum.clone()), |kind| kind.compose(&sum))
@@ -229,12 +240,56 @@ fn fourier_layers_equal_their_compositions() -> Result<()> {
     Ok(())
 }
 
+/// Every residual that a layer computes itself.
+fn residuals(divisions: usize) -> Result<Vec<Residual>> {
+    let settings = VariantSettings {
+        divisions,
+        length_scale: Some(20.0),
+        ..VariantSettings::default()
+    };
+    let exact = VariantSettings {
+        directions: Directions::Exact,
+        ..settings.clone()
+    };
+    let kinetic = Variant::ALL.iter().filter(|variant| variant.is_kinetic());
+    let configs = kinetic.flat_map(|variant| [variant.config(&settings), variant.config(&exact)]);
+    [ResidualConfig::Additive]
+        .into_iter()
+        .chain(configs)
+        .map(|config| Residual::new(&config, 1))
+        .collect()
+}
+
+fn assert_same_bits(case: &Case<'_>, name: &str) -> Result<()> {
+    let (fused, separate) = ((case.fast)(&case.input)?, (case.composed)(&case.input)?);
+    assert!(bytes(&fused)? == bytes(&separate)?, "{name}");
+    let fused = case.loss(&fused)?.backward()?;
+    let separate = case.loss(&separate)?.backward()?;
+    for (leaf_name, leaf) in case.leaves() {
+        let gradient = |of: &candle::backprop::GradStore| {
+            bytes(of.get(&leaf).expect("every leaf has a gradient"))
+        };
+        assert!(
+            gradient(&fused)? == gradient(&separate)?,
+            "{name} {leaf_name}"
+        );
+    }
+    Ok(())
+}
+
 /// One layer and its parts as separate operations must agree to the bit: a model may take either.
 #[test]
 fn a_fused_layer_equals_its_separate_operations_to_the_bit() -> Result<()> {
-    for kind in KINDS.map(Some).into_iter().chain([None]) {
-        for [n1, n2] in [[7, 11], [24, 32]] {
-            let store = VarStore::new(3, DType::F32, &Device::Cpu);
+    let ctx = Context::train(5, 3);
+    for (dtype, [n1, n2], divisions) in [
+        (DType::F32, [7, 11], 7),
+        (DType::F32, [24, 32], 8),
+        (DType::F64, [9, 10], 6),
+    ] {
+        for (index, residual) in residuals(divisions)?.into_iter().enumerate() {
+            let kind = KINDS.get(index % 5).copied();
+            let name = format!("{n1} x {n2} {kind:?} {residual:?}");
+            let store = VarStore::new(3, dtype, &Device::Cpu);
             let config = SpectralConv2dConfig {
                 in_channels: 5,
                 out_channels: 5,
@@ -243,25 +298,66 @@ fn a_fused_layer_equals_its_separate_operations_to_the_bit() -> Result<()> {
             let spectral = SpectralConv2d::new(&config, store.builder().pp("spectral"))?;
             let skip = PointwiseConv::new(5, 5, 2, store.builder().pp("skip"))?;
             let case = Case {
-                input: input((3, 5, n1, n2), DType::F32)?,
+                input: input((3, 5, n1, n2), dtype)?,
                 store,
-                fast: Box::new(|xs| spectral.forward_with_skip(xs, &skip, kind)),
+                fast: Box::new(|xs| spectral.forward_with_skip(xs, &skip, &residual, kind, &ctx)),
                 composed: Box::new(|xs| {
-                    let sum = (skip.forward(xs)? + spectral.forward(xs)?)?;
-                    kind.map_or(Ok(sum.clone()), |kind| kind.forward(&sum))
+                    let moved =
+                        residual.forward(&skip.forward(xs)?, &spectral.forward(xs)?, &ctx)?;
+                    kind.map_or(Ok(moved.clone()), |kind| kind.forward(&moved))
                 }),
             };
-            let (fused, separate) = ((case.fast)(&case.input)?, (case.composed)(&case.input)?);
-            assert!(bytes(&fused)? == bytes(&separate)?);
-            let fused = case.loss(&fused)?.backward()?;
-            let separate = case.loss(&separate)?.backward()?;
-            for (name, leaf) in case.leaves() {
-                let gradient = |of: &candle::backprop::GradStore| {
-                    bytes(of.get(&leaf).expect("every leaf has a gradient"))
-                };
-                assert!(gradient(&fused)? == gradient(&separate)?, "{kind:?} {name}");
-            }
+            assert_same_bits(&case, &name)?;
+            case.threads()?;
         }
+    }
+    let residual = residuals(8)?.pop().expect("several");
+    let store = VarStore::new(3, DType::F32, &Device::Cpu);
+    let config = SpectralConv1dConfig {
+        in_channels: 4,
+        out_channels: 3,
+        modes: 6,
+    };
+    let spectral = SpectralConv1d::new(&config, store.builder().pp("spectral"))?;
+    let skip = PointwiseConv::new(4, 3, 1, store.builder().pp("skip"))?;
+    let case = Case {
+        input: input((3, 4, 64), DType::F32)?,
+        store,
+        fast: Box::new(|xs| spectral.forward_with_skip(xs, &skip, &residual, None, &ctx)),
+        composed: Box::new(|xs| residual.forward(&skip.forward(xs)?, &spectral.forward(xs)?, &ctx)),
+    };
+    assert_same_bits(&case, "one dimension")
+}
+
+/// A fused layer reports the collisions of all its samples.
+#[test]
+fn a_fused_layer_reports_its_collisions() -> Result<()> {
+    let store = VarStore::new(3, DType::F32, &Device::Cpu);
+    let config = SpectralConv1dConfig {
+        in_channels: 4,
+        out_channels: 4,
+        modes: 6,
+    };
+    let spectral = SpectralConv1d::new(&config, store.builder().pp("spectral"))?;
+    let skip = PointwiseConv::new(4, 4, 1, store.builder().pp("skip"))?;
+    let xs = random((3, 4, 64), DType::F32, "input")?;
+    for residual in residuals(8)?.into_iter().skip(1) {
+        let report = |fused: bool| -> Result<_> {
+            let layers = Arc::new(LayerDiagnostics::default());
+            let ctx = Context {
+                diagnostics: Some(layers.clone()),
+                ..Context::train(5, 3)
+            };
+            if fused {
+                spectral.forward_with_skip(&xs, &skip, &residual, None, &ctx)?;
+            } else {
+                residual.forward(&skip.forward(&xs)?, &spectral.forward(&xs)?, &ctx)?;
+            }
+            Ok(layers.take())
+        };
+        let (fused, separate) = (report(true)?, report(false)?);
+        assert!(!separate.is_empty());
+        assert_eq!(format!("{fused:?}"), format!("{separate:?}"));
     }
     Ok(())
 }

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{TruncatedDft, check_modes, multiply_modes};
 use crate::activation::Activation;
+use crate::context::Context;
 use crate::cpu::storage;
 use crate::pointwise::PointwiseConv;
+use crate::residual::Residual;
 use crate::{init, ops};
 
 /// Sizes of a [`SpectralConv1d`].
@@ -76,32 +78,36 @@ impl SpectralConv1d {
         self.compose(xs)
     }
 
-    /// `activation(skip(xs) + self(xs))`, a layer of a Fourier neural operator; without an activation the sum.
+    /// `activation(residual(skip(xs), self(xs)))`, a layer of a Fourier neural operator; without an activation the residual's
+    /// result. An inertial residual starts from rest.
     ///
-    /// On a CPU one operation, which saves most of the memory traffic of the separate ones.
+    /// On a CPU one operation where the residual is an addition or a kinetic step, which saves most of the memory traffic of
+    /// the separate ones; to the bit it is what they give.
     ///
     /// # Errors
     ///
-    /// As [`forward`](Self::forward), or a skip connection with other numbers of channels.
+    /// As [`forward`](Self::forward), a skip connection with other numbers of channels, and those of
+    /// [`Residual::forward`].
     pub fn forward_with_skip(
         &self,
         xs: &Tensor,
         skip: &PointwiseConv,
+        residual: &Residual,
         activation: Option<Activation>,
+        ctx: &Context,
     ) -> Result<Tensor> {
         self.check_grid(xs.dims3()?.2)?;
         super::check_channels(xs, self.config.in_channels)?;
         skip.check_sizes(self.config.in_channels, self.config.out_channels)?;
-        if storage::supported(xs) {
-            return ops::fourier_layer(
-                xs,
-                &[&self.weight],
-                [skip.weight(), skip.bias()],
-                activation,
-            );
+        let shape = ops::with_channels(xs, self.config.out_channels);
+        if storage::supported(xs)
+            && let Some(combination) = residual.combination(&shape, ctx)?
+        {
+            let skip = [skip.weight(), skip.bias()];
+            return ops::fourier_layer(xs, &[&self.weight], skip, combination, activation);
         }
-        let sum = (skip.forward(xs)? + self.compose(xs)?)?;
-        activation.map_or(Ok(sum.clone()), |activation| activation.forward(&sum))
+        let moved = residual.forward(&skip.forward(xs)?, &self.forward(xs)?, ctx)?;
+        activation.map_or(Ok(moved.clone()), |activation| activation.forward(&moved))
     }
 
     pub(crate) fn compose(&self, xs: &Tensor) -> Result<Tensor> {

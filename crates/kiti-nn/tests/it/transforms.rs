@@ -5,8 +5,8 @@ use std::f64::consts::TAU;
 use candle::{DType, Device, Tensor};
 use kiti_nn::spectral::TruncatedDft;
 use kiti_nn::{
-    PointwiseConv, SpectralConv1d, SpectralConv1dConfig, SpectralConv2d, SpectralConv2dConfig,
-    VarStore,
+    Context, PointwiseConv, Residual, ResidualConfig, SpectralConv1d, SpectralConv1dConfig,
+    SpectralConv2d, SpectralConv2dConfig, VarStore,
 };
 
 use crate::support::{normal, values};
@@ -143,7 +143,13 @@ fn wrong_channels_are_errors() {
         modes: 2,
     };
     let spectral = SpectralConv1d::new(&config, store.builder().pp("spectral")).unwrap();
-    assert!(spectral.forward_with_skip(&x, &layer, None).is_err());
+    let residual = Residual::new(&ResidualConfig::Additive, 0).unwrap();
+    let ctx = Context::evaluate();
+    assert!(
+        spectral
+            .forward_with_skip(&x, &layer, &residual, None, &ctx)
+            .is_err()
+    );
     assert!(spectral.forward(&samples).is_err());
     // An empty batch is no error.
     let empty = Tensor::zeros((0, 4, 5), DType::F32, &Device::Cpu).unwrap();
