@@ -5,4 +5,5 @@ mod collisions;
 mod determinism;
 mod faults;
 mod flight;
+mod one_physics;
 mod relaxation;
