@@ -123,6 +123,10 @@ def bert(dropout):
     return Transformer(30522, 512, 384, 12, 6, dropout, causal=False), ids, numbers(16, 2), adam_w
 
 
+def bert_inference():
+    return Transformer(30522, 512, 384, 12, 6, 0.0, causal=False).eval(), numbers(32 * 128, 30522).view(32, 128)
+
+
 def gpt2():
     ids = numbers(8 * 128, 50257)
     return Transformer(50257, 128, 384, 6, 6, 0.0, causal=True), ids.view(8, 128), ids, adam_w
@@ -133,6 +137,7 @@ CASES = {
     "resnet18-128": lambda: resnet(128),
     "bert": lambda: bert(0.0),
     "bert-dropout": lambda: bert(0.1),
+    "bert-inference": bert_inference,
     "gpt2": gpt2,
 }
 
@@ -148,6 +153,8 @@ def memory(key):
 
 def time_case(name, seconds):
     torch.manual_seed(0)
+    if name.endswith("-inference"):
+        return time_inference(*CASES[name](), seconds)
     model, xs, targets, optimizer = CASES[name]()
     optimizer = optimizer(model.parameters())
     before = memory("VmRSS:")
@@ -161,6 +168,21 @@ def time_case(name, seconds):
         optimizer.step()
         times.append(1000 * (time.perf_counter() - start))
     assert math.isfinite(loss.item())
+    result = {"median_ms": round(statistics.median(times[2:]), 2), "min_ms": round(min(times[2:]), 2), "steps": len(times) - 2}
+    if before is not None:
+        result["peak_extra_mib"] = round(memory("VmHWM:") - before, 1)
+    return result
+
+
+def time_inference(model, xs, seconds):
+    before = memory("VmRSS:")
+    times = []
+    end = time.perf_counter() + seconds
+    with torch.inference_mode():
+        while len(times) < 5 or time.perf_counter() < end:
+            start = time.perf_counter()
+            model(xs)
+            times.append(1000 * (time.perf_counter() - start))
     result = {"median_ms": round(statistics.median(times[2:]), 2), "min_ms": round(min(times[2:]), 2), "steps": len(times) - 2}
     if before is not None:
         result["peak_extra_mib"] = round(memory("VmHWM:") - before, 1)

@@ -317,7 +317,7 @@ pub struct VerifyArguments {
 pub enum BenchTopic {
     /// One kinetic step, forward and backward.
     Kinetic,
-    /// Whole training steps: Fourier neural operators, ResNet, BERT, GPT-2; an inference.
+    /// Whole training steps: Fourier neural operators, ResNet, BERT, GPT-2; inferences; loading a checkpoint.
     Models,
     /// The heat experiment's training step with every residual.
     Heat,

@@ -84,12 +84,18 @@ impl Dropout {
     ///
     /// Those of candle.
     pub fn forward(&self, xs: &Tensor, ctx: &Context) -> candle::Result<Tensor> {
-        if !ctx.is_training() || self.threshold == 0 {
-            return Ok(xs.clone());
+        match self.factors(xs.elem_count(), ctx) {
+            Some(factors) => factors.multiply(xs),
+            None => Ok(xs.clone()),
         }
-        let kept = Self::kept(self.threshold);
-        let bits = self.bits(xs.elem_count(), ctx);
-        Factors::Bits { bits, kept }.multiply(xs)
+    }
+
+    /// The factors of so many values; none where nothing is dropped.
+    pub(crate) fn factors(&self, count: usize, ctx: &Context) -> Option<Factors> {
+        (ctx.is_training() && self.threshold > 0).then(|| Factors::Bits {
+            bits: self.bits(count, ctx),
+            kept: Self::kept(self.threshold),
+        })
     }
 
     /// One bit a value, 1 where it is kept; a Philox block decides eight values.

@@ -21,6 +21,7 @@ use crate::dropout::Dropout;
 use crate::error::{self, Error};
 use crate::kinetic::{GivenDraws, KineticResidual, KineticResidualConfig, Within};
 use crate::ops;
+use crate::scaling::Factors;
 use controls::{Langevin, StochasticDepth};
 
 /// Which residual a model is built with.
@@ -126,6 +127,8 @@ pub struct Residual {
 pub(crate) enum Combination {
     /// Adds them.
     Addition,
+    /// Adds them, the spectral one multiplied by constants.
+    Scaled(Factors),
     /// Lets them collide.
     Kinetic(Within),
 }
@@ -317,7 +320,16 @@ impl Residual {
         }
         match &self.kind {
             Kind::Kinetic(residual) => Ok(residual.within(shape, ctx)?.map(Combination::Kinetic)),
-            _ => Ok(None),
+            Kind::Dropout(dropout) => {
+                let factors = dropout.factors(shape.iter().product(), ctx);
+                Ok(Some(
+                    factors.map_or(Combination::Addition, Combination::Scaled),
+                ))
+            }
+            Kind::StochasticDepth(depth) => {
+                Ok(Some(Combination::Scaled(depth.factors(shape[0], ctx))))
+            }
+            Kind::Additive | Kind::Langevin(_) => Ok(None),
         }
     }
 

@@ -58,35 +58,40 @@ impl Factors {
     }
 
     fn apply<T: Real>(&self, values: &[T]) -> Vec<T> {
-        let mut out = vec![T::ZERO; values.len()];
+        let mut out = values.to_vec();
+        let size = match self {
+            Self::Bits { .. } => CHUNK,
+            Self::Samples(factors) => values.len() / factors.len(),
+        };
+        out.par_chunks_mut(size)
+            .enumerate()
+            .for_each(|(index, values)| self.scale(index, index * size, values));
+        out
+    }
+
+    /// Multiplies some values of sample number `sample`, of which the first is number `start` of the tensor.
+    pub fn scale<T: Real>(&self, sample: usize, start: usize, values: &mut [T]) {
         match self {
             Self::Bits { bits, kept } => {
                 let factors = [T::ZERO, T::from_f64(*kept)];
-                let chunks = out.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK));
-                chunks
-                    .zip(bits.par_chunks(CHUNK / 8))
-                    .for_each(|((out, values), bits)| {
-                        for ((out, values), &byte) in
-                            out.chunks_mut(8).zip(values.chunks(8)).zip(bits)
-                        {
-                            for (bit, (out, &value)) in out.iter_mut().zip(values).enumerate() {
-                                *out = value * factors[usize::from(byte >> bit & 1)];
-                            }
-                        }
-                    });
+                let factor = |byte: u8, bit: usize| factors[usize::from(byte >> bit & 1)];
+                let head = (start.next_multiple_of(8) - start).min(values.len());
+                let (head, rest) = values.split_at_mut(head);
+                for (k, value) in head.iter_mut().enumerate() {
+                    *value *= factor(bits[start / 8], start % 8 + k);
+                }
+                let bytes = &bits[(start + head.len()) / 8..];
+                for (values, &byte) in rest.chunks_mut(8).zip(bytes) {
+                    for (bit, value) in values.iter_mut().enumerate() {
+                        *value *= factor(byte, bit);
+                    }
+                }
             }
             Self::Samples(factors) => {
-                let size = values.len() / factors.len();
-                let samples = out.par_chunks_mut(size).zip(values.par_chunks(size));
-                samples.zip(factors).for_each(|((out, values), &factor)| {
-                    let factor = T::from_f64(factor);
-                    for (out, &value) in out.iter_mut().zip(values) {
-                        *out = value * factor;
-                    }
-                });
+                let factor = T::from_f64(factors[sample]);
+                values.iter_mut().for_each(|value| *value *= factor);
             }
         }
-        out
     }
 
     fn apply_storage<T: Real + WithDType>(

@@ -116,7 +116,10 @@ pub fn run(arguments: &BenchArguments) -> Outcome {
         finish(&mut rows, &pytorch);
         let (name, heading) = match topic {
             BenchTopic::Kinetic => ("kinetic", "Kinetic step, forward and backward, f32"),
-            BenchTopic::Models => ("models", "Whole training steps, and an inference"),
+            BenchTopic::Models => (
+                "models",
+                "Whole training steps, inferences, loading a checkpoint",
+            ),
             BenchTopic::Ops => (
                 "ops",
                 "Operations on the processor, f32: rate, and share of a 1024 x 1024 product's or a copy's",

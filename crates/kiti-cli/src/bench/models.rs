@@ -1,10 +1,13 @@
-//! Whole training steps: forward, loss, backward, optimiser; and an inference.
+//! Whole training steps: forward, loss, backward, optimiser; inferences; loading a checkpoint.
+
+use std::path::Path;
 
 use candle::{DType, Device, Tensor};
 use kiti_kinetics::rng::Stream;
 use kiti_models::bert::{BertConfig, BertForSequenceClassification, TokenBatch};
 use kiti_models::fno::{Fno, FnoConfig};
 use kiti_models::gpt2::{Gpt2, Gpt2Config};
+use kiti_models::hub::{Architecture, from_pretrained, save_pretrained};
 use kiti_models::resnet::{ResNet, ResNetConfig, StageResiduals};
 use kiti_models::transformer::LayerResiduals;
 use kiti_nn::activation::Activation;
@@ -16,7 +19,7 @@ use kiti_nn::var_store::VarStore;
 
 use super::Measurement;
 use super::timing::{Work, in_turn};
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 
 /// A model of the performance goals.
 #[derive(Debug, Clone, Copy)]
@@ -26,10 +29,12 @@ enum Model {
     Fno1d,
     ResNet { batch: usize },
     Bert { dropout: f64 },
+    BertInference,
+    BertLoad,
     Gpt2,
 }
 
-const MODELS: [(&str, Model); 8] = [
+const MODELS: [(&str, Model); 10] = [
     ("fno2d", Model::Fno2d),
     ("fno2d-inference", Model::Fno2dInference),
     ("fno1d", Model::Fno1d),
@@ -37,12 +42,17 @@ const MODELS: [(&str, Model); 8] = [
     ("resnet18-128", Model::ResNet { batch: 128 }),
     ("bert", Model::Bert { dropout: 0.0 }),
     ("bert-dropout", Model::Bert { dropout: 0.1 }),
+    ("bert-inference", Model::BertInference),
+    ("bert-load", Model::BertLoad),
     ("gpt2", Model::Gpt2),
 ];
 
-/// The cases' names, which the reference scripts know too.
+/// The names of the cases that the reference scripts know too.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    MODELS.into_iter().map(|(name, _)| name)
+    MODELS
+        .into_iter()
+        .filter(|(_, model)| !matches!(model, Model::BertLoad))
+        .map(|(name, _)| name)
 }
 
 /// The models of the performance goals: with the residual addition, with elastic collisions, and for networks of grids
@@ -69,7 +79,7 @@ impl Model {
     fn variants(self) -> &'static [Variant] {
         use Variant::{Additive, PublishedFree, Reflection};
         match self {
-            Self::Fno2dInference => &[Additive],
+            Self::Fno2dInference | Self::BertInference | Self::BertLoad => &[Additive],
             Self::Fno2d | Self::ResNet { .. } => &[Additive, Reflection, PublishedFree],
             Self::Fno1d | Self::Bert { .. } | Self::Gpt2 => &[Additive, Reflection],
         }
@@ -82,6 +92,8 @@ impl Model {
             Self::Fno1d => "20 x 1024, width 64, modes 16, ReLU, Adam",
             Self::ResNet { .. } => "3 x 32 x 32, SGD",
             Self::Bert { .. } => "MiniLM-L6, 16 x 128, AdamW",
+            Self::BertInference => "MiniLM-L6, 32 x 128, forward only",
+            Self::BertLoad => "MiniLM-L6, 90 MB of safetensors in the system's cache, ready to run",
             Self::Gpt2 => "6 layers, 384, 6 heads, 8 x 128, AdamW",
         }
     }
@@ -133,17 +145,24 @@ impl Model {
                 };
                 let store = VarStore::new(0, DType::F32, device);
                 let model = BertForSequenceClassification::new(&config, &tokens, store.builder())?;
-                let ids = numbers(16 * 128, config.vocab_size, device)?.reshape((16, 128))?;
-                let batch = TokenBatch {
-                    attention_mask: Some(ids.ones_like()?),
-                    ..TokenBatch::new(ids)
-                };
+                let batch = token_batch(16, config.vocab_size, device)?;
                 let targets = numbers(16, config.num_labels, device)?;
                 step(store, &adam_w(), move |ctx| {
                     let logits = model.forward_t(&batch, ctx)?;
                     Ok(cross_entropy(&logits, &targets)?)
                 })
             }
+            Self::BertInference => {
+                let config = BertConfig::minilm_l6();
+                let store = VarStore::new(0, DType::F32, device);
+                let model = BertForSequenceClassification::new(&config, &tokens, store.builder())?;
+                let batch = token_batch(32, config.vocab_size, device)?;
+                Ok(Box::new(move || {
+                    let logits = model.forward_t(&batch, &Context::evaluate())?;
+                    Ok(logits.device().synchronize()?)
+                }))
+            }
+            Self::BertLoad => loading(&BertConfig::minilm_l6(), device),
             Self::Gpt2 => {
                 let config = Gpt2Config {
                     n_positions: 128,
@@ -206,6 +225,31 @@ fn inference(config: &FnoConfig, grid: &[usize], device: &Device) -> Outcome<Wor
         model.forward_t(&input, &Context::evaluate())?;
         Ok(input.device().synchronize()?)
     }))
+}
+
+/// A model read from files that were just written.
+fn loading(config: &BertConfig, device: &Device) -> Outcome<Work<'static>> {
+    let folder = tempfile::tempdir()
+        .map_err(|error| Failure::io(Path::new("."), "make a temporary folder", &error))?;
+    let store = VarStore::new(0, DType::F32, device);
+    BertForSequenceClassification::new(config, &LayerResiduals::default(), store.builder())?;
+    let architecture = Architecture::Bert(config.clone());
+    save_pretrained(folder.path(), &architecture, &store.tensors(), None)?;
+    let device = device.clone();
+    Ok(Box::new(move || {
+        let place = folder.path().to_string_lossy();
+        drop(from_pretrained(&place, None, &device)?);
+        Ok(device.synchronize()?)
+    }))
+}
+
+/// Rows of 128 tokens, none of them padding.
+fn token_batch(rows: usize, vocabulary: usize, device: &Device) -> Outcome<TokenBatch> {
+    let ids = numbers(rows * 128, vocabulary, device)?.reshape((rows, 128))?;
+    Ok(TokenBatch {
+        attention_mask: Some(ids.ones_like()?),
+        ..TokenBatch::new(ids)
+    })
 }
 
 /// Forward to a loss, its backward pass and the optimiser.

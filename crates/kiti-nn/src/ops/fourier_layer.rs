@@ -18,6 +18,7 @@ use crate::cpu::{
 };
 use crate::kinetic::{Scalar, Within};
 use crate::residual::Combination;
+use crate::scaling::Factors;
 
 const NAME: &str = "kiti-fourier-layer";
 
@@ -115,9 +116,16 @@ impl FourierLayer {
         }
     }
 
+    fn factors(&self) -> Option<&Factors> {
+        match &self.combination {
+            Combination::Scaled(factors) => Some(factors),
+            _ => None,
+        }
+    }
+
     fn kinetic(&self) -> Option<&Within> {
         match &self.combination {
-            Combination::Addition => None,
+            Combination::Addition | Combination::Scaled(_) => None,
             Combination::Kinetic(within) => Some(within),
         }
     }
@@ -136,7 +144,7 @@ impl FourierLayer {
             bias,
             planes,
         } = parameters;
-        let kinetic = self.kinetic();
+        let (kinetic, factors) = (self.kinetic(), self.factors());
         let step = kinetic.map(Within::by_sample::<T>).transpose()?;
         let collisions: Vec<OnceLock<_>> = (0..batch).map(|_| OnceLock::new()).collect();
         let kept_where = |wanted: bool| {
@@ -181,6 +189,9 @@ impl FourierLayer {
                         kept_branch
                     };
                     transform.inverse(products, branch);
+                    if let Some(factors) = factors {
+                        factors.scale(index, index * outputs * sites, branch);
+                    }
                     match &step {
                         None => {
                             skip_into(y);
@@ -253,13 +264,14 @@ impl FourierLayer {
                 ))
             }
         };
+        let factors = self.factors();
         let merged = kinetic
             .as_ref()
             .is_some_and(|(within, ..)| !within.passes_gradient());
         let room = |needed: bool| if needed { outputs * sites } else { 0 };
         let scratch = [
             room(!derivatives.is_empty()),
-            room(kinetic.is_some()),
+            room(kinetic.is_some() || factors.is_some()),
             room(merged),
         ];
         let failure = OnceLock::new();
@@ -274,9 +286,14 @@ impl FourierLayer {
                         multiply(&derivatives[range.clone()], &g[range.clone()], before);
                         before
                     };
-                    let (by_skip, by_branch): (&[T], &[T]) = match &kinetic {
-                        None => (g, g),
-                        Some((_, step, collisions)) => {
+                    let (by_skip, by_branch): (&[T], &[T]) = match (&kinetic, factors) {
+                        (None, None) => (g, g),
+                        (None, Some(factors)) => {
+                            by_branch.copy_from_slice(g);
+                            factors.scale(index, range.start, by_branch);
+                            (g, by_branch)
+                        }
+                        (Some((_, step, collisions)), _) => {
                             let branch = branches.get(range);
                             let by_x = merged.then_some(&mut *by_skip);
                             let met = &collisions[index];

@@ -17,6 +17,11 @@ pub(super) struct StochasticDepth {
 impl StochasticDepth {
     pub fn forward(&self, branch: &Tensor, ctx: &Context) -> candle::Result<Tensor> {
         let samples = branch.dims().first().copied().unwrap_or(1);
+        self.factors(samples, ctx).multiply(branch)
+    }
+
+    /// One factor a sample.
+    pub fn factors(&self, samples: usize, ctx: &Context) -> Factors {
         let kept = 1.0 / (1.0 - self.probability);
         let mut stream = Stream::new(
             ctx.stream_seed("residual/stochastic-depth", self.layer),
@@ -31,7 +36,7 @@ impl StochasticDepth {
                 }
             })
             .collect();
-        Factors::Samples(factors).multiply(branch)
+        Factors::Samples(factors)
     }
 }
 
