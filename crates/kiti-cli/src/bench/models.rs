@@ -7,7 +7,7 @@ use kiti_kinetics::rng::Stream;
 use kiti_models::bert::{BertConfig, BertForSequenceClassification, TokenBatch};
 use kiti_models::fno::{Fno, FnoConfig};
 use kiti_models::gpt2::{Gpt2, Gpt2Config};
-use kiti_models::hub::{Architecture, from_pretrained, save_pretrained};
+use kiti_models::hub::{Architecture, PretrainedModel, from_pretrained, save_pretrained};
 use kiti_models::resnet::{ResNet, ResNetConfig, StageResiduals};
 use kiti_models::transformer::LayerResiduals;
 use kiti_nn::activation::Activation;
@@ -152,17 +152,8 @@ impl Model {
                     Ok(cross_entropy(&logits, &targets)?)
                 })
             }
-            Self::BertInference => {
-                let config = BertConfig::minilm_l6();
-                let store = VarStore::new(0, DType::F32, device);
-                let model = BertForSequenceClassification::new(&config, &tokens, store.builder())?;
-                let batch = token_batch(32, config.vocab_size, device)?;
-                Ok(Box::new(move || {
-                    let logits = model.forward_t(&batch, &Context::evaluate())?;
-                    Ok(logits.device().synchronize()?)
-                }))
-            }
-            Self::BertLoad => loading(&BertConfig::minilm_l6(), device),
+            Self::BertInference => bert_inference(device),
+            Self::BertLoad => bert_load(device),
             Self::Gpt2 => {
                 let config = Gpt2Config {
                     n_positions: 128,
@@ -227,19 +218,40 @@ fn inference(config: &FnoConfig, grid: &[usize], device: &Device) -> Outcome<Wor
     }))
 }
 
-/// A model read from files that were just written.
-fn loading(config: &BertConfig, device: &Device) -> Outcome<Work<'static>> {
+/// A folder with the files of MiniLM-L6, with random weights.
+fn bert_files(device: &Device) -> Outcome<tempfile::TempDir> {
     let folder = tempfile::tempdir()
         .map_err(|error| Failure::io(Path::new("."), "make a temporary folder", &error))?;
+    let config = BertConfig::minilm_l6();
     let store = VarStore::new(0, DType::F32, device);
-    BertForSequenceClassification::new(config, &LayerResiduals::default(), store.builder())?;
-    let architecture = Architecture::Bert(config.clone());
+    BertForSequenceClassification::new(&config, &LayerResiduals::default(), store.builder())?;
+    let architecture = Architecture::Bert(config);
     save_pretrained(folder.path(), &architecture, &store.tensors(), None)?;
-    let device = device.clone();
+    Ok(folder)
+}
+
+fn bert_load(device: &Device) -> Outcome<Work<'static>> {
+    let (folder, device) = (bert_files(device)?, device.clone());
     Ok(Box::new(move || {
-        let place = folder.path().to_string_lossy();
-        drop(from_pretrained(&place, None, &device)?);
+        drop(from_pretrained(
+            &folder.path().to_string_lossy(),
+            None,
+            &device,
+        )?);
         Ok(device.synchronize()?)
+    }))
+}
+
+fn bert_inference(device: &Device) -> Outcome<Work<'static>> {
+    let folder = bert_files(device)?;
+    let loaded = from_pretrained(&folder.path().to_string_lossy(), None, device)?;
+    let PretrainedModel::BertClassifier(model) = loaded.model else {
+        return Err(Failure::failed("MiniLM-L6: expected a classifier"));
+    };
+    let batch = token_batch(32, BertConfig::minilm_l6().vocab_size, device)?;
+    Ok(Box::new(move || {
+        let logits = model.forward_t(&batch, &Context::evaluate())?;
+        Ok(logits.device().synchronize()?)
     }))
 }
 

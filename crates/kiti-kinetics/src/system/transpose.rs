@@ -117,6 +117,13 @@ pub(super) struct Source<'a, T> {
     pub offset: Option<&'a [T]>,
 }
 
+impl<T: Real> Source<'_, T> {
+    /// Whether it is the values themselves.
+    fn is_plain(&self) -> bool {
+        self.scale == T::ONE && self.offset.is_none()
+    }
+}
+
 /// Where `(D, n)` results go: `scale values + offset`, and the values themselves where asked for.
 pub(super) struct Target<'a, 'b, T> {
     pub scale: T,
@@ -229,6 +236,29 @@ pub(super) fn to_particles<T: Real, S: Simd>(
         }
     }
     let height = panel_height(lanes, particles).min(last);
+    // Whole blocks of the values themselves need no panel.
+    if source.is_plain() && dims == last && particles.is_multiple_of(lanes) {
+        for top in (0..dims).step_by(lanes) {
+            for left in (0..particles).step_by(lanes) {
+                let mut block = [T::splat(simd, T::ZERO); WIDEST];
+                prefetch(
+                    source.values,
+                    (height + top) * particles + left * lanes,
+                    lanes * lanes,
+                );
+                load_rows(
+                    simd,
+                    source.values,
+                    top * particles + left,
+                    particles,
+                    &mut block,
+                );
+                transpose::<T, S>(simd, lanes, &mut block);
+                store_rows(simd, &block, left * stride + top, stride, rows);
+            }
+        }
+        return;
+    }
     let panel = panel.take(height * particles + lanes);
     for first in (0..dims).step_by(height) {
         let values = first * particles..(first + height).min(dims) * particles;
@@ -329,6 +359,32 @@ pub(super) fn to_coordinates<T: Real, S: Simd>(
     let height = panel_height(lanes, particles).min(dims.next_multiple_of(lanes));
     let panel = panel.take(height * particles + lanes);
     let whole = particles / lanes * lanes;
+    // Whole blocks go where they belong at once.
+    if dims.is_multiple_of(lanes) && whole == particles && target.plain.is_none() {
+        let scale = T::splat(simd, target.scale);
+        for top in (0..dims).step_by(lanes) {
+            for left in (0..particles).step_by(lanes) {
+                let mut block = [T::splat(simd, T::ZERO); WIDEST];
+                load_rows(simd, rows, left * stride + top, stride, &mut block);
+                transpose::<T, S>(simd, lanes, &mut block);
+                for r in 0..lanes {
+                    let at = (top + r) * particles + left;
+                    let place = at..at + lanes;
+                    block[r] = match target.offset {
+                        Some(offset) => T::fma(
+                            simd,
+                            block[r],
+                            scale,
+                            T::view::<S>(&offset[place.clone()])[0],
+                        ),
+                        None => T::times(simd, block[r], scale),
+                    };
+                    T::view_mut::<S>(&mut target.out[place])[0] = block[r];
+                }
+            }
+        }
+        return;
+    }
     for first in (0..dims).step_by(height) {
         for top in (first..dims.min(first + height)).step_by(lanes) {
             let place = (top - first) * particles;
@@ -379,15 +435,17 @@ mod tests {
     use super::*;
     use crate::simd::tests::{InstructionSet, SETS, dispatch_to};
 
+    /// To particles and back: `2 values + offset`, then `values + 3` times that; without an offset `values`, and 3 times
+    /// them.
     struct RoundTrip<'a, T> {
         dims: usize,
         particles: usize,
         values: &'a [T],
-        offset: &'a [T],
+        offset: Option<&'a [T]>,
     }
 
     impl<T: Real> WithSimd for RoundTrip<'_, T> {
-        type Output = (Vec<T>, Vec<T>, Vec<T>);
+        type Output = (Vec<T>, Vec<T>, Option<Vec<T>>);
 
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
@@ -400,20 +458,21 @@ mod tests {
             let stride = stride(dims);
             let mut rows = vec![T::ONE; particles * stride];
             let source = Source {
-                scale: T::from_f64(2.0),
+                scale: T::from_f64(if offset.is_some() { 2.0 } else { 1.0 }),
                 values,
-                offset: Some(offset),
+                offset,
             };
             let shape = [dims, particles];
             let mut panel = Buffer::default();
             to_particles(simd, shape, source, stride, &mut panel, &mut rows);
-            let (mut out, mut plain) = (vec![T::ZERO; values.len()], vec![T::ZERO; values.len()]);
+            let mut out = vec![T::ZERO; values.len()];
+            let mut plain = offset.map(|_| out.clone());
             let scale = T::from_f64(3.0);
             let mut target = Target {
                 scale,
-                offset: Some(values),
+                offset: offset.map(|_| values),
                 out: &mut out,
-                plain: Some(&mut plain),
+                plain: plain.as_deref_mut(),
             };
             to_coordinates(simd, shape, &rows, stride, &mut panel, &mut target);
             (rows, out, plain)
@@ -424,25 +483,31 @@ mod tests {
         let number = |k: usize| T::from_f64(k as f64);
         let values: Vec<T> = (0..dims * particles).map(number).collect();
         let offset: Vec<T> = (0..dims * particles).map(|k| number(k % 7)).collect();
-        let round = RoundTrip {
-            dims,
-            particles,
-            values: &values,
-            offset: &offset,
-        };
-        let (rows, out, plain) = dispatch_to(set, round);
-        let stride = stride(dims);
-        for d in 0..dims {
-            for j in 0..particles {
-                let at = d * particles + j;
-                let kicked = number(2 * at + at % 7);
-                assert_eq!(rows[j * stride + d], kicked, "{set:?} {dims} x {particles}");
-                assert_eq!(plain[at], kicked);
-                assert_eq!(out[at], number(at + 3 * (2 * at + at % 7)));
+        for offset in [Some(&offset[..]), None] {
+            let round = RoundTrip {
+                dims,
+                particles,
+                values: &values,
+                offset,
+            };
+            let (rows, out, plain) = dispatch_to(set, round);
+            let stride = stride(dims);
+            for d in 0..dims {
+                for j in 0..particles {
+                    let at = d * particles + j;
+                    let (kicked, moved) = match offset {
+                        Some(_) => (2 * at + at % 7, at + 3 * (2 * at + at % 7)),
+                        None => (at, 3 * at),
+                    };
+                    let kicked = number(kicked);
+                    assert_eq!(rows[j * stride + d], kicked, "{set:?} {dims} x {particles}");
+                    assert!(plain.as_ref().is_none_or(|plain| plain[at] == kicked));
+                    assert_eq!(out[at], number(moved), "{set:?} {dims} x {particles}");
+                }
             }
-        }
-        for row in rows.chunks_exact(stride) {
-            assert!(row[dims..].iter().all(|&value| value == T::ZERO));
+            for row in rows.chunks_exact(stride) {
+                assert!(row[dims..].iter().all(|&value| value == T::ZERO));
+            }
         }
     }
 
