@@ -121,7 +121,7 @@ impl Stage {
                 // The tests take this process over, so that nothing comes after the runners' own lines.
                 let mut tests = Command::new(cargo);
                 tests
-                    .args(["test", "--locked", "--workspace"])
+                    .args(["test", "--locked", "--workspace", "--no-fail-fast"])
                     .current_dir(workspace_root());
                 // Candle's element-wise operations wait for each other's threads by spinning, which costs most of
                 // the time where several tests share few cores.

@@ -80,8 +80,8 @@ impl Architecture {
         Ok(architecture)
     }
 
-    /// The content of `config.json`.
-    pub(super) fn to_json(&self, place: &Path) -> Result<Value> {
+    /// The content of `config.json`; classes without a name get a number.
+    pub(super) fn to_json(&self, classes: &[String], place: &Path) -> Result<Value> {
         let wrong = |error: serde_json::Error| Error::corrupt(place, error);
         let with = |config: Value, more: Value| match (config, more) {
             (Value::Object(mut config), Value::Object(more)) => {
@@ -92,8 +92,9 @@ impl Architecture {
         };
         Ok(match self {
             Self::Bert(config) => {
+                let name = |label: usize| classes.get(label).cloned();
                 let labels: Vec<String> = (0..config.num_labels)
-                    .map(|label| format!("LABEL_{label}"))
+                    .map(|label| name(label).unwrap_or_else(|| format!("LABEL_{label}")))
                     .collect();
                 let to_name: serde_json::Map<String, Value> = labels
                     .iter()

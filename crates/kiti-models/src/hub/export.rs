@@ -5,21 +5,22 @@ use std::path::Path;
 
 use candle::{Device, Tensor};
 
-use super::{Architecture, save_pretrained};
+use super::{Architecture, save_with_classes};
 use crate::checkpoint::{locate_model, read_model};
 use crate::recipe::ModelSection;
 use crate::text::Companions;
 use crate::{Error, Result};
 
 /// Writes the model at `path`, a run's folder, a checkpoint of it or its model file, to the folder `directory` with
-/// [`save_pretrained`], and says what it is: BERT and GPT-2 as transformers opens them, the others as this crate does. The tokenizer
-/// that a run keeps comes along.
+/// [`save_pretrained`](super::save_pretrained), and says what it is: BERT and GPT-2 as transformers opens them, the others as this crate does. The tokenizer
+/// that a run keeps and the names of its classes come along.
 ///
 /// # Errors
 ///
-/// Those of [`load_model`](crate::checkpoint::load_model) and [`save_pretrained`].
+/// Those of [`load_model`](crate::checkpoint::load_model) and [`save_pretrained`](super::save_pretrained).
 pub fn export(path: &Path, directory: &Path) -> Result<Architecture> {
     let (description, tensors) = read_model(&locate_model(path)?, &Device::Cpu)?;
+    let classes = description.classes.clone();
     let architecture = match &description.model {
         ModelSection::Bert(section) => Architecture::Bert(section.encoder.clone()),
         ModelSection::Gpt2(section) => Architecture::Gpt2(section.decoder.clone()),
@@ -31,6 +32,12 @@ pub fn export(path: &Path, directory: &Path) -> Result<Architecture> {
         Err(error) => return Err(error),
     };
     let tensors: BTreeMap<String, Tensor> = tensors.into_iter().collect();
-    save_pretrained(directory, &architecture, &tensors, tokenizer.as_ref())?;
+    save_with_classes(
+        directory,
+        &architecture,
+        &tensors,
+        tokenizer.as_ref(),
+        &classes,
+    )?;
     Ok(architecture)
 }

@@ -24,9 +24,7 @@ impl PretrainedFiles {
     ///
     /// [`Error::Corrupt`] for a configuration that is none; [`Error::Data`] for values out of range.
     pub fn image_input(&self) -> Result<(ImageInput, Vec<String>)> {
-        let text = self.config_text()?;
-        let config: Value = serde_json::from_slice(&text)
-            .map_err(|error| Error::corrupt(self.config_path(), error))?;
+        let config = self.config()?;
         let prepared = config.get("pretrained_cfg").unwrap_or(&config);
         let numbers = |key: &str| -> Option<Vec<f64>> {
             let values = prepared.get(key)?.as_array()?.iter();
@@ -47,6 +45,20 @@ impl PretrainedFiles {
         };
         input.validate()?;
         Ok((input, class_names(&config).unwrap_or_default()))
+    }
+
+    /// The names of the classes that the checkpoint's classifier tells apart, in order; none where `config.json` has none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] for a configuration that is none.
+    pub fn class_names(&self) -> Result<Vec<String>> {
+        Ok(class_names(&self.config()?).unwrap_or_default())
+    }
+
+    fn config(&self) -> Result<Value> {
+        serde_json::from_slice(&self.config_text()?)
+            .map_err(|error| Error::corrupt(self.config_path(), error))
     }
 }
 

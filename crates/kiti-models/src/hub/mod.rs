@@ -256,6 +256,17 @@ pub fn save_pretrained(
     tensors: &BTreeMap<String, Tensor>,
     tokenizer: Option<&TextTokenizer>,
 ) -> Result<()> {
+    save_with_classes(directory, architecture, tensors, tokenizer, &[])
+}
+
+/// As [`save_pretrained`], with the names of the classes.
+fn save_with_classes(
+    directory: &Path,
+    architecture: &Architecture,
+    tensors: &BTreeMap<String, Tensor>,
+    tokenizer: Option<&TextTokenizer>,
+    classes: &[String],
+) -> Result<()> {
     std::fs::create_dir_all(directory).map_err(Error::io(directory, "create the folder"))?;
     // transformers reads only files that say so.
     let mut metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
@@ -276,7 +287,7 @@ pub fn save_pretrained(
             &pretty(&config, directory)?,
         )?;
     }
-    let config = architecture.to_json(directory)?;
+    let config = architecture.to_json(classes, directory)?;
     put(&directory.join(files::CONFIG), &pretty(&config, directory)?)
 }
 

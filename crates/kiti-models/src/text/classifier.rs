@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::companions::Companions;
 use crate::bert::{BertForSequenceClassification, TokenBatch};
 use crate::checkpoint::load_described_model;
-use crate::hub::{PretrainedModel, from_pretrained};
+use crate::hub::{PretrainedFiles, PretrainedModel};
 use crate::model::Model;
 use crate::{Error, Result};
 
@@ -40,7 +40,7 @@ impl TextClassifier {
     /// # Errors
     ///
     /// [`Error::ModelConfig`] for a model of another kind; [`Error::NoCompanion`] where its tokenizer is missing;
-    /// [`Error::Shape`] for a tokenizer of another vocabulary; those of [`load_described_model`] and [`from_pretrained`].
+    /// [`Error::Shape`] for a tokenizer of another vocabulary; those of [`load_described_model`] and [`from_pretrained`](crate::hub::from_pretrained).
     pub fn load(path: &Path, device: &Device) -> Result<Self> {
         let other = |found: &str| Error::ModelConfig {
             key: "kind",
@@ -48,7 +48,8 @@ impl TextClassifier {
             expected: "a classifier of texts",
         };
         let (network, tokenizer, classes, longest) = if path.join("config.json").is_file() {
-            let pretrained = from_pretrained(&path.to_string_lossy(), None, device)?;
+            let files = PretrainedFiles::locate(&path.to_string_lossy(), None, &|_, _, _| {})?;
+            let pretrained = files.load(device)?;
             let tokenizer = pretrained.tokenizer.ok_or_else(|| Error::NoCompanion {
                 path: path.to_owned(),
                 file: Companions::TOKENIZER.to_owned(),
@@ -56,7 +57,7 @@ impl TextClassifier {
             let PretrainedModel::BertClassifier(network) = pretrained.model else {
                 return Err(other("a checkpoint without a classifier"));
             };
-            (network, tokenizer, Vec::new(), None)
+            (network, tokenizer, files.class_names()?, None)
         } else {
             let (description, model) = load_described_model(path, device)?;
             let Model::Texts(network) = model else {
