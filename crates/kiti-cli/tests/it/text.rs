@@ -75,7 +75,10 @@ fn a_trained_classifier_tells_the_classes_of_texts() {
     scratch.run(&["export", "run", "hub"]).succeeded();
     let config = std::fs::read_to_string(scratch.path("hub/config.json")).unwrap();
     let config: Value = serde_json::from_str(&config).unwrap();
-    assert_eq!(config["id2label"], serde_json::json!({"0": "neg", "1": "pos"}));
+    assert_eq!(
+        config["id2label"],
+        serde_json::json!({"0": "neg", "1": "pos"})
+    );
     assert_eq!(config["label2id"], serde_json::json!({"neg": 0, "pos": 1}));
     let predict_exported = ["predict", "hub", "--text", "A good film.", "--text", "No."];
     assert_eq!(scratch.run(&predict_exported).succeeded().stdout, table);
