@@ -27,11 +27,8 @@ pub fn terminal_table(experiment: &Experiment) -> String {
             experiment.measure().title()
         );
     }
-    for (variant, _) in collisions::never_collided(experiment) {
-        let _ = writeln!(
-            text,
-            "{variant} never collided: it is {BASELINE} under another name"
-        );
+    for verdict in collisions::without_collisions(experiment) {
+        let _ = writeln!(text, "{verdict}");
     }
     if text.is_empty() {
         return "no run has been evaluated yet".to_owned();
@@ -153,11 +150,8 @@ fn text(experiment: &Experiment, pictures: &mut Pictures) -> Outcome<String> {
     let layers = collisions::layer_table(experiment);
     if !layers.is_empty() {
         section(&mut page, "What the collisions did", &layers);
-        for (variant, _) in collisions::never_collided(experiment) {
-            let _ = writeln!(
-                page,
-                "\n**{variant} never collided: it is {BASELINE} under another name.**"
-            );
+        for verdict in collisions::without_collisions(experiment) {
+            let _ = writeln!(page, "\n**{verdict}.**");
         }
         if let Some(chart) = collisions::mismatch_chart(experiment) {
             let svg = chart.to_svg(Theme::Standalone).map_err(drawing_failed)?;

@@ -10,13 +10,13 @@ use crate::render::number::significant;
 use crate::render::palette::indexed_style;
 use crate::render::table::Table;
 use crate::report::records::Experiment;
-use crate::report::statistics::{BandPoint, band, thinned};
+use crate::report::statistics::{BASELINE, BandPoint, band, thinned};
 
 /// More points than this cannot be told apart at the charts' width.
 const POINTS: usize = 150;
 
-/// Fewer collisions than this share of the pairs that could have collided is none at all.
-const NEVER: f64 = 1e-6;
+/// Fewer collisions than this share of the pairs that could have collided are no mechanism.
+const HARDLY_ANY: f64 = 1e-6;
 
 pub(super) fn section(experiment: &Experiment) -> Markup {
     let kinetic = kinetic_variants(experiment);
@@ -30,11 +30,10 @@ pub(super) fn section(experiment: &Experiment) -> Markup {
                 "the published rule does not. The " b { "momentum error" } " is how far the sum of all velocities moved, relative to their size; "
                 "every rule keeps it, so only round-off should be seen."
             }
-            @for (variant, rate) in never_collided(experiment) {
+            @for verdict in without_collisions(experiment) {
                 div.note {
-                    b { (variant) } " never collided: of all candidate pairs a share of " (significant(rate, 2))
-                    " was accepted. Its results are those of " code { "additive" } " under another name. Particles lie far apart where features are many; "
-                    "a larger " code { "residual.length_scale" } " lets them meet."
+                    b { (verdict) } ". Particles lie far apart where features are many; a larger " code { "residual.length_scale" }
+                    " lets them meet."
                 }
             }
             (layer_table(experiment).to_html())
@@ -67,8 +66,8 @@ pub(crate) fn kinetic_variants(experiment: &Experiment) -> Vec<String> {
     experiment.variants().into_iter().filter(collides).collect()
 }
 
-/// Kinetic variants that accepted practically no pair, with their mean acceptance rate.
-pub(crate) fn never_collided(experiment: &Experiment) -> Vec<(String, f64)> {
+/// A sentence on every kinetic variant that accepted no pair, or practically none.
+pub(crate) fn without_collisions(experiment: &Experiment) -> Vec<String> {
     kinetic_variants(experiment)
         .into_iter()
         .filter_map(|variant| {
@@ -79,9 +78,19 @@ pub(crate) fn never_collided(experiment: &Experiment) -> Vec<(String, f64)> {
                 .map(|layer| layer.acceptance_rate)
                 .collect();
             let mean = rates.iter().sum::<f64>() / rates.len().max(1) as f64;
-            (!rates.is_empty() && mean < NEVER).then_some((variant, mean))
+            (!rates.is_empty() && mean < HARDLY_ANY).then(|| verdict(&variant, mean))
         })
         .collect()
+}
+
+fn verdict(variant: &str, rate: f64) -> String {
+    if rate == 0.0 {
+        return format!("{variant} never collided: it is {BASELINE} under another name");
+    }
+    format!(
+        "{variant} hardly ever collided, {} of the candidate pairs: it is {BASELINE} but for what so few collisions set off",
+        significant(rate, 2)
+    )
 }
 
 fn layers(experiment: &Experiment, variant: &str) -> Vec<u32> {
@@ -221,4 +230,19 @@ pub(crate) fn mismatch_chart(experiment: &Experiment) -> Option<LineChart> {
         series,
         size: (760, 340),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn none_at_all_and_hardly_any_are_told_apart() {
+        assert_eq!(
+            verdict("elastic", 0.0),
+            "elastic never collided: it is additive under another name"
+        );
+        let few = verdict("elastic", 1.6e-7);
+        assert!(few.contains("hardly ever collided, 1.6e-7 of"), "{few}");
+    }
 }
