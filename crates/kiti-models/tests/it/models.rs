@@ -98,7 +98,7 @@ fn in_evaluation_every_residual_is_the_additive_one() {
     }
 }
 
-/// A layer at a time in evaluation, its parts one after the other in training: the same bits.
+/// An addition draws nothing: training and evaluation give the same bits.
 #[test]
 fn the_plain_network_is_the_same_in_training_and_evaluation() {
     for modes in [vec![5], vec![3, 4]] {

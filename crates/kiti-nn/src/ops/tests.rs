@@ -240,7 +240,7 @@ fn fourier_layers_equal_their_compositions() -> Result<()> {
     Ok(())
 }
 
-/// Every residual that a layer computes itself.
+/// Every residual; a layer computes all of them itself but Langevin's noise.
 fn residuals(divisions: usize) -> Result<Vec<Residual>> {
     let settings = VariantSettings {
         divisions,
@@ -309,27 +309,23 @@ fn a_fused_layer_equals_its_separate_operations_to_the_bit() -> Result<()> {
             case.threads()?;
         }
     }
-    let residual = residuals(8)?.pop().expect("several");
-    let store = VarStore::new(3, DType::F32, &Device::Cpu);
-    let config = SpectralConv1dConfig {
-        in_channels: 4,
-        out_channels: 3,
-        modes: 6,
-    };
-    let spectral = SpectralConv1d::new(&config, store.builder().pp("spectral"))?;
-    let skip = PointwiseConv::new(4, 3, 1, store.builder().pp("skip"))?;
-    let case = Case {
-        input: input((3, 4, 64), DType::F32)?,
-        store,
-        fast: Box::new(|xs| spectral.forward_with_skip(xs, &skip, &residual, None, &ctx)),
-        composed: Box::new(|xs| residual.forward(&skip.forward(xs)?, &spectral.forward(xs)?, &ctx)),
-    };
-    assert_same_bits(&case, "one dimension")
+    for residual in residuals(8)? {
+        let (store, spectral, skip) = square_layer_1d()?;
+        let case = Case {
+            input: input((3, 4, 64), DType::F32)?,
+            store,
+            fast: Box::new(|xs| spectral.forward_with_skip(xs, &skip, &residual, None, &ctx)),
+            composed: Box::new(|xs| {
+                residual.forward(&skip.forward(xs)?, &spectral.forward(xs)?, &ctx)
+            }),
+        };
+        assert_same_bits(&case, &format!("one dimension {residual:?}"))?;
+    }
+    Ok(())
 }
 
-/// A fused layer reports the collisions of all its samples.
-#[test]
-fn a_fused_layer_reports_its_collisions() -> Result<()> {
+/// From four channels to four.
+fn square_layer_1d() -> Result<(VarStore, SpectralConv1d, PointwiseConv)> {
     let store = VarStore::new(3, DType::F32, &Device::Cpu);
     let config = SpectralConv1dConfig {
         in_channels: 4,
@@ -338,6 +334,13 @@ fn a_fused_layer_reports_its_collisions() -> Result<()> {
     };
     let spectral = SpectralConv1d::new(&config, store.builder().pp("spectral"))?;
     let skip = PointwiseConv::new(4, 4, 1, store.builder().pp("skip"))?;
+    Ok((store, spectral, skip))
+}
+
+/// A fused layer reports the collisions of all its samples.
+#[test]
+fn a_fused_layer_reports_its_collisions() -> Result<()> {
+    let (_, spectral, skip) = square_layer_1d()?;
     let xs = random((3, 4, 64), DType::F32, "input")?;
     for residual in residuals(8)? {
         let report = |fused: bool| -> Result<_> {
